@@ -1,0 +1,119 @@
+"""Writes docs/config.md from the config's own types, defaults and docstrings; checks nothing.
+
+python docs/write_config_page.py
+"""
+
+import sys
+from pathlib import Path
+
+from pydantic.fields import PydanticUndefined
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from forecast.config import Config
+from forecast.config.base import Section
+
+HEAD = """\
+# The config, key by key
+
+Written by `python docs/write_config_page.py` from the code; change the docstrings there.
+
+A duration is a number and a unit of s, min, h, d or w (`7d`), or a count of steps. `${NAME}` takes
+a value from the environment, in secrets and paths only: `data.source`, `data.panel`,
+`data.static_table.source`, `tracking.uri`, `output.path`. `forecast schema` prints the JSON Schema
+for your editor.
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    schema = Config.model_json_schema()
+    lines = [HEAD]
+    top = [key for key, field in Config.model_fields.items() if not _sections(field.annotation)]
+    lines += ["## At the top", "", *_table(Config, schema, top)]
+    for key, field in Config.model_fields.items():
+        for section in _sections(field.annotation):
+            lines += _section(key, section, schema, level=2)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(place: str, section: type[Section], schema: dict, level: int) -> list[str]:
+    """Return a heading, what the section is for, its keys, and the sections below it."""
+    below = {
+        key: found
+        for key, field in section.model_fields.items()
+        if (found := _sections(field.annotation))
+    }
+    lines = [f"{'#' * level} `{place}`", "", (section.__doc__ or "").strip(), ""]
+    lines += _table(section, schema["$defs"][section.__name__], list(section.model_fields))
+    for key, sections in below.items():
+        for one in sections:
+            lines += _section(f"{place}.{key}", one, schema, level + 1)
+    return lines
+
+
+def _table(section: type[Section], schema: dict, keys: list[str]) -> list[str]:
+    """Return the rows of a section's keys."""
+    rows = ["| key | value | unless set | meaning |", "|---|---|---|---|"]
+    for key in keys:
+        field = section.model_fields[key]
+        default = field.default
+        shown = "required" if default is PydanticUndefined else _plain(default)
+        text = " ".join((field.description or "").split()).replace("|", "\\|")
+        rows.append(f"| `{key}` | {_values(schema['properties'][key])} | {shown} | {text} |")
+    return [*rows, ""]
+
+
+def _plain(default: object) -> str:
+    """Return a default as YAML would have it."""
+    if default is None:
+        return ""
+    if isinstance(default, Section):
+        return "see below"
+    if isinstance(default, tuple):
+        return "`[" + ", ".join(_scalar(one) for one in default) + "]`"
+    if isinstance(default, dict):
+        inner = ", ".join(f"{key}: {_scalar(one)}" for key, one in default.items())
+        return "`{" + inner + "}`"
+    return f"`{_scalar(default)}`"
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_scalar(one) for one in value) + "]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, str):
+        return value if value and value.strip(",;.'* ") else f"'{value}'"
+    return str(value)
+
+
+def _values(schema: dict) -> str:
+    """Return in words what a key accepts."""
+    if "$ref" in schema:
+        return "section"
+    if "const" in schema or "enum" in schema:
+        words = [f"`{_scalar(one)}`" for one in schema.get("enum", [schema.get("const")])]
+        return " ".join(dict.fromkeys(words))
+    if "anyOf" in schema:
+        words = [_values(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(words))
+    if schema.get("type") == "array":
+        items = schema.get("items") or (schema.get("prefixItems") or [{}])[0]
+        return f"list of {_values(items)}"
+    if schema.get("type") == "string" and "min" in schema.get("pattern", ""):
+        return "duration"
+    if isinstance(schema.get("type"), list):
+        return " or ".join(_values({"type": one}) for one in schema["type"])
+    names = {"string": "text", "integer": "count", "boolean": "`true` `false`", "object": "mapping"}
+    return names.get(schema.get("type", ""), schema.get("type", "any"))
+
+
+def _sections(annotation: object) -> list[type[Section]]:
+    """Return the section classes inside an annotation."""
+    options = getattr(annotation, "__args__", (annotation,))
+    return [one for one in options if isinstance(one, type) and issubclass(one, Section)]
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("config.md").write_text(page(), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""LSTM forecasting of many series: tables to panel to windows to forecasts; starts no jobs."""

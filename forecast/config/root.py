@@ -1,0 +1,118 @@
+"""The whole config: one complete run; knows how sections relate, reads no files."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from forecast.config.base import Section
+from forecast.config.data import Data
+from forecast.config.duration import count_steps, duration_s
+from forecast.config.modelling import Model, Objective, Split, Training, Windows
+from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
+from forecast.errors import ConfigError
+
+
+class Config(Section):
+    """One complete run: data, windows, split, model, training, tracking, output, schedule."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """Name of the run's work folder, experiment, registered model and forecasts."""
+    data: Data
+    """Tables and the meaning of their columns."""
+    windows: Windows
+    """Context and horizon."""
+    split: Split = Split()
+    """Train, dev and test."""
+    model: Model = Model()
+    """The forecaster."""
+    training: Training = Training()
+    """How the weights are found."""
+    objective: Objective = Objective()
+    """The one metric and the constraints."""
+    tracking: Tracking = Tracking()
+    """Where runs and models are recorded."""
+    output: Output = Output()
+    """Where forecasts go."""
+    schedule: Schedule = Schedule()
+    """When each job runs."""
+    retrain: Retrain = Retrain()
+    """The gate of a new model."""
+    monitor: Monitor = Monitor()
+    """What counts as trouble."""
+    tune: Tune = Tune()
+    """The search."""
+
+    _path: str = PrivateAttr("")
+    _templates: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _related(self) -> "Config":
+        try:
+            _ = (self.horizon, self.context_length, self.season)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        if fault := self.model.task_fault(self.context_length, self.horizon):
+            raise ValueError(fault)
+        for target in self.model.bounds:
+            if target not in self.data.targets:
+                known = ", ".join(self.data.targets)
+                raise ValueError(f"model.bounds: {target!r} is no target; targets are {known}")
+        return self
+
+    @property
+    def season(self) -> int:
+        """Steps of the main season."""
+        data = self.data
+        if data.season is not None:
+            return count_steps(data.season, data.frequency)
+        step, day = duration_s(data.frequency), duration_s("1d")
+        if step < day:
+            return day // step
+        return 7 if step == day else 52
+
+    @property
+    def horizon(self) -> int:
+        """Steps of the horizon."""
+        return count_steps(self.windows.horizon, self.data.frequency)
+
+    @property
+    def context_length(self) -> int:
+        """Steps of the context."""
+        if self.windows.context is None:
+            return max(3 * self.horizon, 2 * self.season)
+        return count_steps(self.windows.context, self.data.frequency)
+
+    @property
+    def work_folder(self) -> Path:
+        """Folder of this run's own state, under the current directory."""
+        return Path(".forecast") / self.name
+
+    @property
+    def panel_folder(self) -> Path:
+        """Folder of the prepared panel."""
+        return Path(self.data.panel) if self.data.panel else self.work_folder / "panel"
+
+    @property
+    def output_folder(self) -> Path:
+        """Folder of the forecast files."""
+        return Path(self.output.path) if self.output.path else Path("forecasts") / self.name
+
+    @property
+    def path(self) -> str:
+        """Path of the file it was read from."""
+        return self._path
+
+    def resolved(self) -> dict[str, Any]:
+        """Return every value, defaults included, as plain types; `${ENV}` texts stay unresolved.
+
+        This is what travels with runs and bundles, so no secret does.
+        """
+        values = self.model_dump(mode="json")
+        for dotted, template in self._templates.items():
+            *sections, key = dotted.split(".")
+            place = values
+            for section in sections:
+                place = place[section]
+            place[key] = template
+        return values

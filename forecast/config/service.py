@@ -1,0 +1,98 @@
+"""The sections on tracking, output, schedule, retraining and monitoring; starts nothing."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from forecast.config.base import Integer, Number, Section
+from forecast.config.duration import ClockDuration, Duration
+
+
+class Tracking(Section):
+    """Where runs and models are recorded."""
+
+    uri: str | None = None
+    """MLflow tracking URI; a local SQLite store `.forecast/mlflow.db` unless set."""
+    experiment: str | None = None
+    """Experiment; the config's name unless set."""
+    model_name: str | None = None
+    """Registered model; the config's name unless set."""
+
+
+class Output(Section):
+    """Where forecasts go."""
+
+    path: str | None = None
+    """Folder of the forecast files; `forecasts/<name>` unless set."""
+    format: Literal["parquet", "csv"] = "parquet"
+    """Format of the files."""
+
+
+class Schedule(Section):
+    """When each job runs: cron expressions (minute hour day month weekday)."""
+
+    predict: str | None = None
+    """When to forecast."""
+    score: str | None = None
+    """When to score past forecasts against the readings that arrived."""
+    retrain: str | None = None
+    """When to look whether to retrain."""
+    evaluate: str | None = None
+    """When to backtest the champion."""
+    timezone: str | None = None
+    """Zone of the expressions; that of the data unless set."""
+    catch_up: ClockDuration = "7d"
+    """Runs missed for longer than this are not made up for."""
+    time_limit: ClockDuration = "12h"
+    """A job that `schedule run` started and that runs longer is stopped and has failed: a job that
+    hangs must not hold up the next."""
+
+    @field_validator("predict", "score", "retrain", "evaluate")
+    @classmethod
+    def _five_fields(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from croniter import croniter
+
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError('not a cron expression of five fields, such as "10 * * * *"')
+        return value
+
+
+class Retrain(Section):
+    """When a challenger is trained and what it must show to become champion."""
+
+    max_age: ClockDuration = "30d"
+    """Age of the champion after which a challenger is trained (arXiv 2506.05776)."""
+    holdout: Duration = "7d"
+    """Newest windows on which champion and challenger are compared."""
+    min_improvement: Number = Field(0.0, ge=0, lt=1)
+    """Share by which the one metric must improve."""
+    init: Literal["scratch", "champion"] = "scratch"
+    """Where the challenger's weights start."""
+
+
+class Monitor(Section):
+    """What counts as trouble once forecasts meet readings."""
+
+    window: ClockDuration = "28d"
+    """Span of scored forecasts that is looked at."""
+    max_error_ratio: Number = Field(1.5, gt=0)
+    """Error of that span over the error at training time, above which the model has drifted."""
+    max_psi: Number = Field(0.25, gt=0)
+    """Population stability index of a channel, above which its inputs have drifted."""
+    min_coverage_80: Number = Field(0.7, ge=0, le=1)
+    """Realised coverage of the 80 % interval, below which intervals have drifted."""
+
+
+class Tune(Section):
+    """The search of `forecast tune`."""
+
+    trials: Integer = Field(20, ge=1)
+    """Trials in all, those of an earlier start included."""
+    hidden_size: tuple[Integer, ...] = (64, 128, 256)
+    """Widths to try."""
+    dropout: tuple[Number, Number] = (0.0, 0.6)
+    """Range of the dropout."""
+    learning_rate: tuple[Number, Number] = (0.0003, 0.003)
+    """Range of the learning rate, searched on a log scale."""

@@ -1,0 +1,7 @@
+"""What is wrong with a table, as findings a person can act on; changes no value."""
+
+from forecast.data.checks.check import check
+from forecast.data.checks.finding import Finding, as_errors, worst_first
+from forecast.data.checks.survey import Survey
+
+__all__ = ["Finding", "Survey", "as_errors", "check", "worst_first"]

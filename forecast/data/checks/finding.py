@@ -1,0 +1,99 @@
+"""A finding: one thing a person should know of a table, with its remedy; finds nothing itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+Level = Literal["error", "warning", "note"]
+ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    Parameters
+    ----------
+    level
+        `error`: the run would fail or mislead; `warning`: look at it; `note`: good to know.
+    code
+        Short name of the kind of finding, the same in every release.
+    message
+        What was found, in words.
+    count
+        How often: rows, cells, steps, series, as the message says.
+    column
+        The column, if it is about one.
+    series
+        Number of series with it.
+    first
+        The first place: series and time, or file and line.
+    setting
+        The setting that mends or accepts it.
+    """
+
+    level: Level
+    code: str
+    message: str
+    count: int = 0
+    column: str = ""
+    series: int = 0
+    first: str = ""
+    setting: str = ""
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings by level, then by count."""
+    return sorted(findings, key=lambda one: (ORDER[one.level], -one.count, one.code, one.column))
+
+
+def as_errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with every warning as an error."""
+    return [replace(one, level="error") if one.level == "warning" else one for one in findings]
+
+
+def stamp(time_ns: int) -> str:
+    """Return an instant as a person writes it, in UTC.
+
+    Examples
+    --------
+    >>> stamp(0)
+    '1970-01-01T00:00Z'
+    """
+    text = str(np.datetime64(int(time_ns), "ns").astype("datetime64[s]"))
+    return text.removesuffix(":00") + "Z"
+
+
+def short(number: float) -> str:
+    """Return a float32 as it was most likely written.
+
+    Examples
+    --------
+    >>> short(np.float32(8.285))
+    '8.285'
+    """
+    return f"{number:.7g}"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a count and its noun.
+
+    Examples
+    --------
+    >>> counted(1, "gap"), counted(2500, "gap")
+    ('1 gap', '2,500 gaps')
+    """
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def plain(number: float) -> str:
+    """Return a number without needless digits.
+
+    Examples
+    --------
+    >>> plain(-9999.0), plain(0.25)
+    ('-9999', '0.25')
+    """
+    return f"{number:.10g}"

@@ -1,0 +1,279 @@
+"""Findings about the values of a panel: blank, constant, stuck, sudden, in other units."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.checks.finding import Finding, Level, counted, short, stamp
+from forecast.data.checks.runs import equal_runs, true_runs
+from forecast.data.panel import Panel
+
+STUCK_LEAST = 24
+SUDDEN_TIMES = 40.0
+BLOCKS = 24
+BLOCK_LEAST = 50
+SAMPLE = 1 << 20
+"""Steps of a series that are looked at where a check needs copies, from its end."""
+
+
+@dataclass
+class Met:
+    """One kind of finding in one channel, gathered over the series."""
+
+    count: int = 0
+    runs: int = 0
+    worst: float = 0.0
+    series: int = 0
+    first: str = ""
+    worst_at: str = ""
+
+    def add(
+        self, count: int, at: str, *, runs: int = 1, worst: float = 0.0, worst_at: str = ""
+    ) -> None:
+        """Add one series."""
+        self.first = self.first or at
+        self.count += count
+        self.runs += runs
+        self.series += 1
+        if worst > self.worst:
+            self.worst, self.worst_at = worst, worst_at or at
+
+
+Kind = defaultdict[str, Met]
+"""One kind of finding, by channel."""
+
+
+def level_findings(panel: Panel, *, season: int, gap_steps: int) -> Iterator[Finding]:
+    """Yield findings about the values of a panel.
+
+    Parameters
+    ----------
+    panel
+        The panel, read series by series.
+    season
+        Steps of the main season: a value that stays longer is stuck.
+    gap_steps
+        Steps that have no row, found already.
+    """
+    blank, constant, empty = Met(), Kind(Met), Kind(Met)
+    stuck, sudden, breaks = Kind(Met), Kind(Met), Kind(Met)
+    numeric = [c for c, name in enumerate(panel.channels) if name not in panel.categories]
+    for series in range(len(panel.series_ids)):
+        block = panel.block(series)
+        _blank(panel, series, block, blank)
+        for channel in numeric:
+            name = panel.channels[channel]
+            column = np.ascontiguousarray(block[-SAMPLE:, channel])
+            where = Where(panel, series, len(block) - len(column))
+            if not _has_spread(column, where, constant[name], empty[name]):
+                continue
+            _stuck(column, where, max(season, STUCK_LEAST), stuck[name])
+            _sudden(column, where, sudden[name])
+            _breaks(column, where, breaks[name])
+    yield from _blank_findings(blank, gap_steps)
+    yield from _column_findings(panel, constant, empty)
+    yield from _value_findings(stuck, sudden, breaks)
+
+
+@dataclass(frozen=True)
+class Where:
+    """A column of one series, from some step on."""
+
+    panel: Panel
+    series: int
+    skipped: int
+
+    def at(self, step: int) -> str:
+        """Return the place of a step in words."""
+        grid = self.panel.grid
+        index = np.array([self.panel.start[self.series] + self.skipped + step])
+        name = self.panel.series_ids[self.series]
+        time = stamp(int(grid.time(index)[0]))
+        return f"{name} {time}" if len(self.panel.series_ids) > 1 else time
+
+
+def _blank(panel: Panel, series: int, block: NDArray[np.float32], met: Met) -> None:
+    """Note steps without any value."""
+    gone = np.ones(len(block), dtype=bool)
+    for channel in range(block.shape[1]):
+        gone &= np.isnan(block[:, channel])
+    runs = true_runs(gone)
+    if len(runs.first):
+        where = Where(panel, series, 0)
+        worst = int(np.argmax(runs.length))
+        met.add(
+            int(runs.length.sum()),
+            where.at(int(runs.first[0])),
+            runs=len(runs.first),
+            worst=float(runs.length[worst]),
+            worst_at=where.at(int(runs.first[worst])),
+        )
+
+
+def _has_spread(column: NDArray[np.float32], where: Where, constant: Met, empty: Met) -> bool:
+    """Note columns without values or with only one; return whether there is more to look at."""
+    seen = column[~np.isnan(column)]
+    if not len(seen):
+        empty.add(len(column), where.at(0))
+        return False
+    if len(seen) > 1 and seen.min() == seen.max():
+        constant.add(len(seen), f"{where.at(0)}: {short(seen[0])}")
+        return False
+    return len(seen) > 2
+
+
+def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -> None:
+    """Note values that stay the same for long; zero and the ends of the range may."""
+    runs = equal_runs(column, shortest)
+    if not len(runs.first):
+        return
+    value = column[runs.first]
+    odd = (value != 0) & (value != np.nanmin(column)) & (value != np.nanmax(column))
+    if odd.any():
+        first, length = runs.first[odd], runs.length[odd]
+        worst = int(np.argmax(length))
+        met.add(
+            int(length.sum()),
+            where.at(int(first[0])),
+            runs=len(first),
+            worst=float(length[worst]),
+            worst_at=f"{where.at(int(first[worst]))}: {short(value[odd][worst])}",
+        )
+
+
+def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
+    """Note single values far from both neighbours, measured by the usual distance."""
+    middle = column[1:-1]
+    apart = np.abs(middle - (column[:-2] + column[2:]) / 2)
+    neighbours = np.abs(column[2:] - column[:-2])
+    known = apart[~np.isnan(apart)]
+    if len(known) < 100:
+        return
+    usual = float(np.quantile(known, 0.9))
+    if usual == 0:
+        return
+    hits = (apart > SUDDEN_TIMES * usual) & (neighbours < apart)
+    if hits.any():
+        steps = np.flatnonzero(hits)
+        worst = int(steps[np.argmax(apart[steps])])
+        met.add(
+            len(steps),
+            where.at(int(steps[0]) + 1),
+            worst=float(apart[worst] / usual),
+            worst_at=f"{where.at(worst + 1)}: {short(middle[worst])}",
+        )
+
+
+def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:
+    """Note a time at which level and spread are multiplied by one factor: another unit."""
+    size = len(column) // BLOCKS
+    if size < BLOCK_LEAST:
+        return
+    blocks = column[: size * BLOCKS].reshape(BLOCKS, size)
+    kept = (~np.isnan(blocks)).sum(axis=1) >= size // 4
+    if kept.sum() < 8:
+        return
+    low, level, high = np.nanquantile(blocks[kept], [0.1, 0.5, 0.9], axis=1)
+    spread, level = high - low, np.abs(level)
+    if (spread <= 0).any() or (level <= 0).any():
+        return
+    place = np.flatnonzero(kept)
+    for cut in range(4, len(place) - 3):
+        by_level = np.log(np.median(level[cut:]) / np.median(level[:cut]))
+        by_spread = np.log(np.median(spread[cut:]) / np.median(spread[:cut]))
+        inside = max(np.ptp(np.log(level[:cut])), np.ptp(np.log(level[cut:])))
+        is_scaled = abs(by_level) > np.log(2.5) and abs(by_level - by_spread) < 0.25
+        if is_scaled and inside < abs(by_level) / 2:
+            factor = float(np.exp(by_level))
+            met.add(1, where.at(int(place[cut]) * size), worst=max(factor, 1 / factor))
+            return
+
+
+def _blank_findings(blank: Met, gap_steps: int) -> Iterator[Finding]:
+    """Yield steps without any value, unless they are the gaps that are known already."""
+    if blank.count > gap_steps:
+        rest = f" ({gap_steps:,} of them have no row)" if gap_steps else ""
+        yield Finding(
+            "warning",
+            "blank",
+            f"{blank.count:,} steps hold no value at all{rest}, in {counted(blank.runs, 'run')}; "
+            f"the longest has {int(blank.worst):,} steps from {blank.worst_at}",
+            blank.count,
+            series=blank.series,
+            first=blank.first,
+            setting="windows.min_observed",
+        )
+
+
+def _column_findings(panel: Panel, constant: Kind, empty: Kind) -> Iterator[Finding]:
+    """Yield constant and empty columns; a target without values anywhere is an error."""
+    total = len(panel.series_ids)
+    for name, met in constant.items():
+        if met.series:
+            yield Finding(
+                "warning",
+                "constant",
+                f"one value only in {met.series:,} of {total:,} series",
+                met.count,
+                column=name,
+                series=met.series,
+                first=met.first,
+                setting="leave the column or these series out",
+            )
+    for name, met in empty.items():
+        if met.series:
+            level: Level = "error" if met.series == total and name in panel.targets else "warning"
+            yield Finding(
+                level,
+                "empty",
+                f"no value at all in {met.series:,} of {total:,} series",
+                met.count,
+                column=name,
+                series=met.series,
+                first=met.first,
+                setting="leave the column or these series out",
+            )
+
+
+def _value_findings(stuck: Kind, sudden: Kind, breaks: Kind) -> Iterator[Finding]:
+    """Yield stuck, sudden and rescaled values."""
+    for name, met in stuck.items():
+        if met.series:
+            yield Finding(
+                "note",
+                "stuck",
+                f"{met.count:,} steps repeat one value in {counted(met.runs, 'long run')}; the "
+                f"longest has {int(met.worst):,} steps from {met.worst_at}",
+                met.count,
+                column=name,
+                series=met.series,
+                first=met.first,
+            )
+    for name, met in sudden.items():
+        if met.series:
+            yield Finding(
+                "warning",
+                "sudden",
+                f"{counted(met.count, 'value')} far from both neighbours; the largest, "
+                f"{met.worst_at}, is {met.worst:.0f} times the usual distance from its neighbours",
+                met.count,
+                column=name,
+                series=met.series,
+                first=met.first,
+                setting="data.limits",
+            )
+    for name, met in breaks.items():
+        if met.series:
+            yield Finding(
+                "warning",
+                "unit_break",
+                f"level and spread change by one factor in {met.series:,} series, "
+                f"{met.worst:.3g} at {met.worst_at}: another unit?",
+                met.count,
+                column=name,
+                series=met.series,
+                first=met.first,
+            )

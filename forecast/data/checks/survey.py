@@ -1,0 +1,116 @@
+"""A reading looked at while it flows by: what the panel will no longer show; changes nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config.data import Data
+from forecast.data.checks.extremes import Extremes
+from forecast.data.checks.order import RowOrder, Sightings, digest_rows
+from forecast.data.chunk import Chunk, SeriesIds
+from forecast.data.grid import Grid
+from forecast.data.tables import Reader
+from forecast.data.tables.notes import Notes
+
+MOST_KEYS = 10_000_000
+
+
+class Survey:
+    """Yields the chunks of a reader as they are, and keeps the order of rows and the extremes.
+
+    Where rows are out of order, gaps and duplicates are counted again from sorted keys, kept for
+    sources of up to `MOST_KEYS` rows; for larger ones they are counted in order of rows.
+    """
+
+    def __init__(self, reader: Reader, data: Data) -> None:
+        self.reader = reader
+        self.data = data
+        self.grid = Grid(frequency=data.frequency, timezone=data.timezone)
+        self.order = RowOrder(self.grid, reader.series_ids)
+        self.is_sorted = True
+        self.extremes = {name: Extremes() for name in reader.channels}
+        self.outside = {name: Sightings() for name in data.limits}
+        self.has_vintages = data.available_at is not None
+        self._keys: list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint64]]] = []
+
+    @property
+    def series_ids(self) -> SeriesIds:
+        """Ids of the reader."""
+        return self.reader.series_ids
+
+    @property
+    def static(self) -> NDArray[np.float64]:
+        """Static covariates of the reader."""
+        return self.reader.static
+
+    @property
+    def static_names(self) -> tuple[str, ...]:
+        """Names of the static covariates."""
+        return self.reader.static_names
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Labels of the reader's text columns."""
+        return self.reader.categories
+
+    @property
+    def notes(self) -> Notes:
+        """What the reader met."""
+        return self.reader.notes
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield every chunk after having looked at it."""
+        for chunk in self.reader:
+            self._look(chunk)
+            yield chunk
+        self._settle()
+
+    def _look(self, chunk: Chunk) -> None:
+        """Take one chunk into account."""
+        digest = digest_rows(chunk.values)
+        self.order.add(chunk.series, chunk.time, digest)
+        if self.order.rows <= MOST_KEYS:
+            self._keys.append((chunk.series, chunk.time, digest))
+        else:
+            self._keys.clear()
+        for position, name in enumerate(self.reader.channels):
+            if name not in self.data.categories:
+                values = np.asarray(chunk.values[:, position], dtype=np.float64)
+                self._look_at_column(name, values, chunk)
+
+    def _look_at_column(self, name: str, values: NDArray[np.float64], chunk: Chunk) -> None:
+        """Take one column of a chunk into account: limits, then extremes of the rest."""
+        kept = ~np.isnan(values)
+        low, high = self.data.limits.get(name, (None, None))
+        if name in self.outside:
+            within = np.ones(len(values), dtype=bool)
+            if low is not None:
+                within &= ~(values < low)
+            if high is not None:
+                within &= ~(values > high)
+            self.outside[name].add(~within, chunk.series, chunk.time, self.series_ids)
+            kept &= within
+        if kept.all():
+            self.extremes[name].add(values, chunk.series, chunk.time)
+        else:
+            self.extremes[name].add(values[kept], chunk.series[kept], chunk.time[kept])
+
+    def _settle(self) -> None:
+        """Count gaps and duplicates again in order of time where rows were out of order."""
+        backwards = self.order.backwards
+        if not backwards.count:
+            self._keys.clear()
+            return
+        self.is_sorted = False
+        if not self._keys:
+            return
+        parts = zip(*self._keys, strict=True)
+        series, time, digest = (np.concatenate(part) for part in parts)
+        self._keys.clear()
+        order = np.lexsort((time, series))
+        again = RowOrder(self.grid, self.series_ids)
+        again.add(series[order], time[order], digest[order])
+        again.backwards = backwards
+        self.order = again
+        self.is_sorted = True

@@ -1,0 +1,116 @@
+"""The readings of a table as typed arrays, one chunk at a time; reads no files itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+MISSING_TIME = np.iinfo(np.int64).min
+"""NaT as an integer: a reading without a time, or an `available_at` that was always known."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive readings of the source, in the order of the source.
+
+    Parameters
+    ----------
+    series : (rows,) int32
+        Position of each reading's series in the reader's `SeriesIds`.
+    time : (rows,) int64
+        Epoch nanoseconds, UTC.
+    values : (rows, channels) float
+        Channels ordered targets, past, known; NaN means missing.
+    available_at : (rows,) int64, optional
+        When the reading became known, epoch nanoseconds UTC; `MISSING_TIME` means always known.
+    rejected : int
+        Rows of the source that were read and refused (no time, no series); not in the arrays.
+    """
+
+    series: NDArray[np.int32]
+    time: NDArray[np.int64]
+    values: Floats
+    available_at: NDArray[np.int64] | None = None
+    rejected: int = 0
+
+    @property
+    def read(self) -> int:
+        """Rows of the source behind this chunk, the refused ones included."""
+        return len(self.series) + self.rejected
+
+
+@dataclass
+class SeriesIds:
+    """Series ids in the order they were first seen; a reader grows it while its chunks flow."""
+
+    names: list[str] = field(default_factory=list)
+    _code: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._code = {name: code for code, name in enumerate(self.names)}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def code(self, name: str) -> int:
+        """Position of one id, which is added when it is new."""
+        found = self._code.get(name)
+        if found is None:
+            found = self._code[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+    def codes(self, names: Iterable[str]) -> NDArray[np.int32]:
+        """Positions of distinct ids, for a reader that has factorised its column already."""
+        return np.fromiter((self.code(name) for name in names), dtype=np.int32)
+
+
+class Source(Protocol):
+    """Chunks, and what is known of their series once they have all come; a reader of tables."""
+
+    @property
+    def series_ids(self) -> SeriesIds:
+        """Ids behind `Chunk.series`."""
+        ...
+
+    @property
+    def static_names(self) -> tuple[str, ...]:
+        """Names of the static covariates."""
+        ...
+
+    @property
+    def static(self) -> NDArray[np.float64]:
+        """Static covariates (series, name); NaN is missing."""
+        ...
+
+    @property
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        """Labels of text channels in the order of their codes."""
+        ...
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks, once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Chunks made in memory, as a source."""
+
+    chunks: Iterable[Chunk]
+    series_ids: SeriesIds
+    static_names: tuple[str, ...] = ()
+    static: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks."""
+        return iter(self.chunks)

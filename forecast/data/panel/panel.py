@@ -1,0 +1,111 @@
+"""The panel: series on one grid as a single float32 array; neither reads files nor writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from forecast.data.grid import Grid
+    from forecast.data.vintages import Vintages
+
+_SCAN = 4096
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series on a regular grid.
+
+    Parameters
+    ----------
+    values : (rows, channels) float32
+        Each series one contiguous block, channels ordered targets, past, known; NaN is missing.
+        A memory map when opened from disk.
+    offset, length, start : (series,) int64
+        First row of each series, its number of steps (future steps with known covariates
+        included), and the grid index of its first step. A block may have spare rows behind it.
+    static : (series, static) float32
+        Static covariates; NaN is missing.
+    fingerprint : str
+        Of the source and the data settings that made the panel.
+    account : dict
+        Rows of the source: read, kept, aggregated, rejected, and details.
+    vintages : Vintages, optional
+        What was known when, for sources with `available_at`.
+    categories : dict
+        Labels of text channels in the order of their codes.
+    """
+
+    values: NDArray[np.float32]
+    offset: NDArray[np.int64]
+    length: NDArray[np.int64]
+    start: NDArray[np.int64]
+    series_ids: tuple[str, ...]
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    known: tuple[str, ...]
+    static: NDArray[np.float32]
+    static_names: tuple[str, ...]
+    grid: Grid
+    fingerprint: str = ""
+    account: dict[str, int] = field(default_factory=dict)
+    vintages: Vintages | None = None
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the columns of `values`."""
+        return self.targets + self.past + self.known
+
+    def block(self, series: int) -> NDArray[np.float32]:
+        """Rows of one series, (length, channels), a view."""
+        first = int(self.offset[series])
+        return self.values[first : first + int(self.length[series])]
+
+    def cutoff_time(self, series: int, cutoff: int) -> int:
+        """Epoch nanoseconds UTC of the last of the first `cutoff` steps of a series."""
+        step = self.start[series : series + 1] + (cutoff - 1)
+        return int(self.grid.time(step)[0])
+
+    def as_of(self, series: int, first: int, stop: int, known_at: int) -> NDArray[np.float32]:
+        """Rows [first, stop) of a series as known at an instant, (stop - first, channels)."""
+        begin = int(self.offset[series])
+        if self.vintages is None:
+            return self.values[begin + first : begin + stop]
+        return self.vintages.as_of(np.arange(begin + first, begin + stop), known_at)
+
+    def observed_end(self, *, targets_only: bool = False) -> NDArray[np.int64]:
+        """Count steps up to and including the last with an observed target or past covariate.
+
+        That is each series' newest possible cutoff, (series,) int64.
+        """
+        watched = len(self.targets) + (0 if targets_only else len(self.past))
+        ends = [_last_observed(self.block(s)[:, :watched]) for s in range(len(self.offset))]
+        return np.array(ends, dtype=np.int64)
+
+    def observed_begin(self) -> NDArray[np.int64]:
+        """Count each series' steps before the first with an observed target, (series,) int64."""
+        watched = len(self.targets)
+        ends = [_first_observed(self.block(s)[:, :watched]) for s in range(len(self.offset))]
+        return np.array(ends, dtype=np.int64)
+
+
+def _last_observed(block: NDArray[np.float32]) -> int:
+    for stop in range(len(block), 0, -_SCAN):
+        begin = max(0, stop - _SCAN)
+        seen = np.flatnonzero(~np.isnan(block[begin:stop]).all(axis=1))
+        if len(seen):
+            return begin + int(seen[-1]) + 1
+    return 0
+
+
+def _first_observed(block: NDArray[np.float32]) -> int:
+    for begin in range(0, len(block), _SCAN):
+        seen = np.flatnonzero(~np.isnan(block[begin : begin + _SCAN]).all(axis=1))
+        if len(seen):
+            return begin + int(seen[0])
+    return len(block)

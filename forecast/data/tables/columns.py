@@ -1,0 +1,105 @@
+"""Which columns of a file the config needs, and what each is for; reads no cell."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from forecast.config.data import Data
+from forecast.data.tables.opened import OpenedTable
+from forecast.errors import DataError
+
+DEFAULT_SERIES = "unique_id"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table in the long layout, by purpose."""
+
+    timestamp: tuple[str, ...]
+    series: tuple[str, ...]
+    channels: tuple[str, ...]
+    static: tuple[str, ...]
+    available_at: tuple[str, ...]
+
+    def all(self) -> list[str]:
+        """Return each column once."""
+        return list(
+            dict.fromkeys(
+                self.timestamp + self.series + self.channels + self.static + self.available_at
+            )
+        )
+
+
+def channels_of(data: Data) -> tuple[str, ...]:
+    """Return the channels in the order of a panel: targets, past, known."""
+    return data.targets + data.covariates.past + data.covariates.known
+
+
+def names_of(table: OpenedTable) -> tuple[str, ...]:
+    """Return the columns of a file, those of its partition folders included."""
+    extra = tuple(name for name, _ in table.file.partitions if name not in table.names)
+    return table.names + extra
+
+
+def long_columns(data: Data, table: OpenedTable) -> Columns:
+    """Return the columns that a long table must have.
+
+    Raises
+    ------
+    DataError
+        If some are not there, or are there more than once.
+    """
+    names = names_of(table)
+    series = data.series
+    if not series and data.series_from is None and DEFAULT_SERIES in names:
+        series = (DEFAULT_SERIES,)
+    columns = Columns(
+        timestamp=data.timestamp,
+        series=() if data.series_from else series,
+        channels=channels_of(data),
+        static=() if data.static_table else data.covariates.static,
+        available_at=() if data.available_at is None else (data.available_at,),
+    )
+    require(table, columns.all())
+    return columns
+
+
+def require(table: OpenedTable, wanted: Iterable[str]) -> None:
+    """Check that a file has these columns, each once.
+
+    Raises
+    ------
+    DataError
+        Naming every column that is absent or repeated, the nearest name, and those there are.
+    """
+    names = names_of(table)
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        raise DataError(
+            f"{table.file.path}: no column "
+            + ", ".join(f"{name!r}{_nearest(name, names)}" for name in absent)
+            + f"; the table has {shown}{_separator_hint(names)}"
+        )
+    repeated = [name for name in wanted if names.count(name) > 1]
+    if repeated:
+        raise DataError(
+            f"{table.file.path}: column {repeated[0]!r} is there {names.count(repeated[0])} times; "
+            "rename one of them, or name all columns with data.csv.columns"
+        )
+
+
+def _nearest(name: str, names: tuple[str, ...]) -> str:
+    """Return a hint at the most similar column."""
+    same = [one for one in names if one.lower().strip() == name.lower().strip()]
+    close = same or difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _separator_hint(names: tuple[str, ...]) -> str:
+    """Return a hint where a header seems to be cut at the wrong mark."""
+    if len(names) == 1:
+        for mark, word in ((";", ";"), ("\t", r"\t"), ("|", "|"), (",", ",")):
+            if mark in names[0]:
+                return f'; is the separator {word!r}? Set data.csv.separator: "{word}"'
+    return ""

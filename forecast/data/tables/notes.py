@@ -1,0 +1,68 @@
+"""What the reader met on its way, counted with the first place; judges nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Place = Callable[[int], str]
+"""From the position of a row in its piece to words a person finds it by."""
+
+
+@dataclass
+class Tally:
+    """How often something was met, and where first."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, count: int, first: str) -> None:
+        """Count more of it; the first place stays."""
+        if count and not self.count:
+            self.first = first
+        self.count += count
+
+    def add_rows(self, mask: NDArray[np.bool_], place: Place) -> None:
+        """Count the rows of a mask."""
+        count = int(np.count_nonzero(mask))
+        if count:
+            self.add(count, place(int(np.argmax(mask))) if not self.count else "")
+
+
+@dataclass
+class Notes:
+    """The counts of one reading of a source.
+
+    Parameters
+    ----------
+    rows
+        Rows of the files, empty and refused ones included.
+    empty, ragged, no_time, bad_time, no_series
+        Rows left out: without any value; with too few or too many values; without a time; with a
+        text that is no time; without a series id.
+    missing, marked, infinite
+        Cells by column that became NaN: for any reason; as a numeric marker (by marker);
+        infinite.
+    naive
+        Rows whose time has no offset.
+    repeated, skipped
+        Rows with a local time that a clock change repeats, or leaves out.
+    static_changes
+        Rows by static column that contradict the series' first value.
+    """
+
+    rows: int = 0
+    empty: Tally = field(default_factory=Tally)
+    ragged: Tally = field(default_factory=Tally)
+    no_time: Tally = field(default_factory=Tally)
+    bad_time: Tally = field(default_factory=Tally)
+    no_series: Tally = field(default_factory=Tally)
+    naive: Tally = field(default_factory=Tally)
+    repeated: Tally = field(default_factory=Tally)
+    skipped: Tally = field(default_factory=Tally)
+    missing: dict[str, Tally] = field(default_factory=dict)
+    marked: dict[tuple[str, float], Tally] = field(default_factory=dict)
+    infinite: dict[str, Tally] = field(default_factory=dict)
+    static_changes: dict[str, Tally] = field(default_factory=dict)
+    static_absent: Tally = field(default_factory=Tally)

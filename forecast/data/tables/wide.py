@@ -1,0 +1,136 @@
+"""Wide tables to chunks: a column a series, or a row a series; reads no file itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from forecast.config.data import Data
+from forecast.data.chunk import Chunk
+from forecast.data.grid import Grid
+from forecast.data.tables.cells import markers_of
+from forecast.data.tables.columns import channels_of, names_of, require
+from forecast.data.tables.faults import Faults, Site
+from forecast.data.tables.instants import Instants
+from forecast.data.tables.opened import OpenedTable, Piece
+from forecast.data.tables.state import ReadingState, encode_ids
+from forecast.data.tables.timestamps import joined, to_stamps
+from forecast.errors import ConfigError
+
+
+def _one_channel(data: Data) -> str:
+    """Return the only channel that a wide table can have."""
+    channels = channels_of(data)
+    if len(channels) != 1:
+        raise ConfigError(
+            f"data.layout: {data.layout} holds one value a cell, so there is one target and no "
+            f"past or known covariate; the config names {', '.join(channels)}"
+        )
+    return channels[0]
+
+
+class WideColumns:
+    """Turns the pieces of a table with a column a series into chunks."""
+
+    def __init__(self, data: Data, state: ReadingState, table: OpenedTable) -> None:
+        self.state = state
+        self.channel = _one_channel(data)
+        self._timestamp = data.timestamp
+        named = [name for name in names_of(table) if name]
+        self.series = list(data.series) or [one for one in named if one not in data.timestamp]
+        self.wanted = [*data.timestamp, *self.series]
+        require(table, self.wanted)
+        self.labels = list(data.timestamp)
+        self.nulls = markers_of("*", data.missing).texts
+        self._instants = Instants(data, state)
+
+    def chunks(self, piece: Piece, faults: Faults) -> Iterator[Chunk]:
+        """Yield one chunk with the readings of every series of a piece."""
+        notes = self.state.notes
+        notes.rows += piece.rows
+        site = Site(faults, piece.first_line)
+        shared = np.zeros(piece.rows, dtype=np.int32)
+        time, refused = self._instants.of(piece.columns, shared, site)
+        values = np.empty((len(self.series), piece.rows))
+        for position, name in enumerate(self.series):
+            cells = piece.columns[name]
+            values[position] = self.state.values(name, cells, site, like=self.channel)
+        is_empty = np.isnan(values).all(axis=0)
+        empty, no_time = refused.empty & is_empty, refused.empty & ~is_empty
+        notes.empty.add_rows(empty, site.place)
+        if self.state.data.bad_rows == "refuse":
+            site.fault(
+                joined([piece.columns[name].fill_null("") for name in self._timestamp]),
+                no_time,
+                f"no time in {', '.join(map(repr, self._timestamp))} beside values",
+                "mend the rows, or set data.bad_rows: drop to leave them out",
+            )
+        notes.no_time.add_rows(no_time, site.place)
+        for row in values:
+            self.state.count_missing(self.channel, np.isnan(row) & ~empty, site.place)
+        kept = ~(refused.empty | refused.bad)
+        codes = self.state.series_ids.codes(self.series)
+        count = int(np.count_nonzero(kept))
+        yield Chunk(
+            np.repeat(codes, count),
+            np.tile(time[kept], len(self.series)),
+            values[:, kept].reshape(-1, 1),
+            rejected=(piece.rows - count) * len(self.series),
+        )
+
+
+class WideRows:
+    """Turns the pieces of a table with a row a series into chunks, on steps of the grid.
+
+    Cells after the last value of a row are padding and no readings.
+    """
+
+    def __init__(self, data: Data, state: ReadingState, table: OpenedTable) -> None:
+        self.state = state
+        self.channel = _one_channel(data)
+        names = [name for name in names_of(table) if name]
+        self.series = list(data.series) or names[:1]
+        require(table, self.series)
+        self.steps = [name for name in names if name not in self.series]
+        self.wanted = [*self.series, *self.steps]
+        self.labels = self.series
+        self.nulls = markers_of("*", data.missing).texts
+        self._time = _step_times(data, len(self.steps))
+        self._is_end_aligned = data.align == "end"
+
+    def chunks(self, piece: Piece, faults: Faults) -> Iterator[Chunk]:
+        """Yield one chunk with the readings of every series of a piece."""
+        notes = self.state.notes
+        notes.rows += piece.rows
+        site = Site(faults, piece.first_line)
+        values = np.empty((piece.rows, len(self.steps)))
+        for position, name in enumerate(self.steps):
+            cells = piece.columns[name]
+            values[:, position] = self.state.values(name, cells, site, like=self.channel)
+        is_given = ~np.isnan(values)
+        length = np.where(
+            is_given.any(axis=1), len(self.steps) - np.argmax(is_given[:, ::-1], axis=1), 0
+        )
+        ids = joined([piece.columns[name] for name in self.series], "/")
+        is_reading = np.arange(len(self.steps)) < length[:, None]
+        no_id = np.asarray(ids.is_null())
+        what = f"no series id in {', '.join(map(repr, self.series))} beside values"
+        site.fault(ids.fill_null(""), no_id & (length > 0), what, "mend the rows")
+        is_reading[no_id] = False
+        codes, _ = encode_ids(ids, self.state.series_ids)
+        rows, steps = np.nonzero(is_reading)
+        found = values[rows, steps]
+        self.state.count_missing(self.channel, np.isnan(found), lambda at: site.place(rows[at]))
+        padding = len(self.steps) - length if self._is_end_aligned else np.zeros_like(length)
+        yield Chunk(codes[rows], self._time[steps + padding[rows]], found[:, None])
+
+
+def _step_times(data: Data, count: int) -> NDArray[np.int64]:
+    """Return the times of the first steps from `data.start`."""
+    start = to_stamps([pa.array([data.start])])
+    if start.bad[0] or start.empty[0]:
+        raise ConfigError(f"data.start: {data.start!r} is no ISO 8601 time")
+    grid = Grid(frequency=data.frequency, timezone=data.timezone)
+    first = grid.index(start.ns)[0]
+    return grid.time(np.arange(first, first + count))

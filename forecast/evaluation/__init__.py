@@ -1,0 +1,1 @@
+"""Scores, baselines, backtests and intervals; trains nothing but its baselines."""

@@ -1,0 +1,243 @@
+"""Rolling-origin backtest: several predictors on the same windows, scored in one table.
+
+Every predictor sees the same cutoffs; a pair is scored only where the actual is known. It trains
+and chooses nothing. Figures and words about the result are in `figures`, `diagnosis`, `report`.
+
+Letters: S series, N windows, H horizon, T targets, Q quantile levels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.forecast import Forecast, Predictor
+from forecast.data.panel import Panel
+from forecast.data.windows import WindowIndex
+from forecast.evaluation import events
+from forecast.evaluation import metrics as m
+from forecast.evaluation.baselines import collect_actual
+from forecast.evaluation.intervals import rolling_conformal
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Actuals and forecasts of the same windows, with what their scores need.
+
+    Attributes
+    ----------
+    index
+        The windows, (N,) series and cutoff.
+    actual
+        (N, H, T), NaN where missing.
+    forecasts
+        By predictor name; the model first.
+    scale
+        (S, T) in-sample MAE of the seasonal naive forecast on train rows, the unit of MASE.
+    series_ids, targets
+        Names of the axes S and T.
+    cutoff_ns
+        (N,) time of the newest reading used, epoch nanoseconds UTC.
+    """
+
+    index: WindowIndex
+    actual: NDArray[np.float32]
+    forecasts: Mapping[str, Forecast]
+    scale: NDArray[np.float64]
+    series_ids: tuple[str, ...]
+    targets: tuple[str, ...]
+    cutoff_ns: NDArray[np.int64]
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "Backtest":
+        """Return the same backtest on some of its windows."""
+        index = WindowIndex(self.index.series[keep], self.index.cutoff[keep])
+        parts = {
+            name: Forecast(
+                series=index.series,
+                cutoff=index.cutoff,
+                point=one.point[keep],
+                quantiles=one.quantiles[keep],
+                levels=one.levels,
+                flag=one.flag[keep],
+            )
+            for name, one in self.forecasts.items()
+        }
+        return replace(
+            self,
+            index=index,
+            actual=self.actual[keep],
+            forecasts=parts,
+            cutoff_ns=self.cutoff_ns[keep],
+        )
+
+
+def run_backtest(
+    panel: Panel,
+    index: WindowIndex,
+    predictors: Mapping[str, Predictor],
+    *,
+    horizon: int,
+    season: int,
+    train_end: NDArray[np.int64],
+    batch_size: int = 128,
+) -> Backtest:
+    """Forecast every window with every predictor.
+
+    Parameters
+    ----------
+    season
+        Steps of the season of MASE.
+    train_end
+        (S,) rows of each series that are train rows: the scale of MASE is theirs.
+
+    Raises
+    ------
+    ValueError
+        When there are no windows or no predictors, or a predictor answers with other windows.
+    """
+    if not len(index.series) or not predictors:
+        found = f"{len(index.series)} windows, {len(predictors)} predictors"
+        raise ValueError(f"a backtest needs windows and predictors, not {found}")
+    actual = collect_actual(panel, index, horizon=horizon)
+    forecasts = {
+        name: one.predict(panel, index, batch_size=batch_size) for name, one in predictors.items()
+    }
+    for name, one in forecasts.items():
+        if one.point.shape != actual.shape or not np.array_equal(one.cutoff, index.cutoff):
+            raise ValueError(
+                f"{name} forecast {one.point.shape} instead of {actual.shape}, or other windows"
+            )
+    return Backtest(
+        index=index,
+        actual=actual,
+        forecasts=forecasts,
+        scale=train_scale(panel, train_end, season=season),
+        series_ids=panel.series_ids,
+        targets=panel.targets,
+        cutoff_ns=panel.grid.time(panel.start[index.series] + index.cutoff - 1),
+    )
+
+
+def train_scale(panel: Panel, train_end: NDArray[np.int64], *, season: int) -> NDArray[np.float64]:
+    """Return the unit of MASE (S, T) from each series' own train rows."""
+    targets = len(panel.targets)
+    scale = np.full((len(panel.series_ids), targets), np.nan)
+    for one, (begin, rows) in enumerate(zip(panel.offset, train_end, strict=True)):
+        scale[one] = m.seasonal_scale(panel.values[begin : begin + rows, :targets], season)
+    return scale
+
+
+def interval_of(forecast: Forecast, nominal: float) -> tuple[NDArray[np.float32], ...] | None:
+    """Return the lower and upper bound (N, H, T) of a central interval; None if not forecast."""
+    wanted = np.array([(1 - nominal) / 2, (1 + nominal) / 2])
+    near = np.abs(np.asarray(forecast.levels)[:, None] - wanted) < 1e-6
+    if not near.any(axis=0).all():
+        return None
+    low, high = near.argmax(axis=0)
+    return forecast.quantiles[..., low], forecast.quantiles[..., high]
+
+
+def score(
+    backtest: Backtest, name: str, *, target: int | None = None, nominal: float = 0.8
+) -> Scores:
+    """Return all scores of one predictor, over all windows and steps; `target` picks one target.
+
+    Keys: mae, rmse, bias, smape, wape, mase, peak_error, peak_hit, nse, kge and, with quantiles,
+    crps, coverage_80, width_80, interval_score_80; `count` is the number of pairs. A score in
+    units of the target is a mean over targets when there are several.
+    """
+    chosen = slice(None) if target is None else slice(target, target + 1)
+    forecast = backtest.forecasts[name]
+    actual, point = backtest.actual[..., chosen], forecast.point[..., chosen]
+    scale = backtest.scale[backtest.index.series][:, None, chosen]
+    scores = {
+        "mae": m.mae(actual, point),
+        "rmse": m.rmse(actual, point),
+        "bias": m.bias(actual, point),
+        "smape": m.smape(actual, point),
+        "wape": m.wape(actual, point),
+        "mase": m.mase(actual, point, scale),
+        "peak_error": m.masked_mean(events.peak_error(actual, point)),
+        "peak_hit": m.masked_mean(events.peak_hit(actual, point)),
+        "nse": m.masked_mean(events.nse(actual, point, axis=m.PER_TARGET)),
+        "kge": m.masked_mean(events.kge(actual, point, axis=m.PER_TARGET)),
+        "count": m.count(actual, point),
+    }
+    bounds = interval_of(forecast, nominal)
+    if bounds is not None:
+        low, high = (bound[..., chosen] for bound in bounds)
+        percent = round(100 * nominal)
+        scores["crps"] = m.crps(actual, forecast.quantiles[..., chosen, :], forecast.levels)
+        scores[f"coverage_{percent}"] = m.coverage(actual, low, high)
+        scores[f"width_{percent}"] = m.width(low, high)
+        scores[f"interval_score_{percent}"] = m.interval_score(actual, low, high, level=nominal)
+    return {key: float(value) for key, value in scores.items()}
+
+
+def score_table(backtest: Backtest, *, target: int | None = None) -> dict[str, Scores]:
+    """Return the scores of every predictor on the windows that all of them could forecast.
+
+    Beside them stand `skill_NAME` of the first predictor's MAE over each other one.
+    """
+    fair = with_common_pairs(backtest)
+    table = {name: score(fair, name, target=target) for name in fair.forecasts}
+    first, *others = table
+    for other in others:
+        table[first][f"skill_{other}"] = float(m.skill(table[first]["mae"], table[other]["mae"]))
+    return table
+
+
+def with_common_pairs(backtest: Backtest) -> Backtest:
+    """Return the backtest with actuals hidden wherever some predictor has no forecast."""
+    known = np.all([np.isfinite(one.point) for one in backtest.forecasts.values()], axis=0)
+    return replace(backtest, actual=np.where(known, backtest.actual, np.nan))
+
+
+def per_step(backtest: Backtest, name: str, *, nominal: float = 0.8) -> dict[str, m.Array]:
+    """Return MAE, RMSE, bias and coverage for each step, (H,) each."""
+    forecast = backtest.forecasts[name]
+    curves = {
+        "mae": m.mae(backtest.actual, forecast.point, axis=m.PER_STEP),
+        "rmse": m.rmse(backtest.actual, forecast.point, axis=m.PER_STEP),
+        "bias": m.bias(backtest.actual, forecast.point, axis=m.PER_STEP),
+    }
+    bounds = interval_of(forecast, nominal)
+    if bounds is not None:
+        curves["coverage"] = m.coverage(backtest.actual, *bounds, axis=m.PER_STEP)
+    return curves
+
+
+def per_series(backtest: Backtest) -> dict[str, dict[str, Scores]]:
+    """Return the scores of every series that has windows, by series id, then by predictor."""
+    found: Sequence[int] = np.unique(backtest.index.series).tolist()
+    return {
+        backtest.series_ids[one]: score_table(backtest.select(backtest.index.series == one))
+        for one in found
+    }
+
+
+def with_rolling_intervals(backtest: Backtest, name: str, *, window: int) -> Backtest:
+    """Return the backtest with one predictor's intervals conformed as they would be live.
+
+    For each series in order of time, a cutoff's quantiles are moved by what the last `window`
+    cutoffs missed whose whole horizon had been observed by then: no actual after the cutoff.
+    """
+    forecast = backtest.forecasts[name]
+    moved = forecast.quantiles.copy()
+    for one in np.unique(backtest.index.series):
+        rows = np.flatnonzero(backtest.index.series == one)
+        rows = rows[np.argsort(backtest.index.cutoff[rows], kind="stable")]
+        gaps = np.diff(backtest.index.cutoff[rows])
+        stride = int(gaps.min()) if len(gaps) else 1
+        moved[rows] = rolling_conformal(
+            backtest.actual[rows],
+            forecast.quantiles[rows],
+            forecast.levels.tolist(),
+            window=window,
+            delay=-(-backtest.actual.shape[1] // max(1, stride)),
+        )
+    conformed = replace(forecast, quantiles=moved.astype(np.float32))
+    return replace(backtest, forecasts={**backtest.forecasts, name: conformed})

@@ -1,0 +1,183 @@
+"""Why the error is what it is: bias, variance and data mismatch in words; the worst windows.
+
+Errors of the train, train-dev (here: calibration), dev and test parts are set side by side with
+the naive forecast's on the same windows (Ng 2018, Machine Learning Yearning, ch. 20-24, 40-43).
+Seasons differ in how hard they are, so parts are compared by the ratio to the naive error.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.evaluation import metrics as m
+from forecast.evaluation.backtest import Backtest
+from forecast.evaluation.drift import kolmogorov_smirnov, mean_shift, psi, separability
+
+PARTS = ("train", "calibration", "dev", "test")
+NOTABLE = 0.05  # of the naive error: smaller gaps are the noise of a part of some weeks
+
+
+@dataclass(frozen=True)
+class PartError:
+    """Error of model and naive forecast on one part, in the target's units."""
+
+    part: str
+    windows: int
+    model: float
+    naive: float
+
+    @property
+    def ratio(self) -> float:
+        """The model's error as a share of the naive one."""
+        return float(m.ratio(self.model, self.naive))
+
+
+def part_errors(parts: Mapping[str, Backtest], *, model: str, naive: str) -> tuple[PartError, ...]:
+    """Return the MAE of each part that is there, in the order train, calibration, dev, test."""
+    return tuple(
+        PartError(
+            part,
+            len(one.index.series),
+            float(m.mae(one.actual, one.forecasts[model].point)),
+            float(m.mae(one.actual, one.forecasts[naive].point)),
+        )
+        for part, one in ((part, parts[part]) for part in PARTS if part in parts)
+    )
+
+
+def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
+    """Return what the errors say, as sentences: the largest gap first names the next work.
+
+    Gaps: train itself (bias), train to calibration (variance: same time span, unseen windows),
+    calibration to dev (data mismatch: another time), dev to test (choices fitted to dev).
+    """
+    ratio = {one.part: one.ratio for one in errors}
+    said: list[tuple[float, str]] = []
+    if "train" in ratio:
+        share = ratio["train"]
+        advice = "a larger model, longer training or better inputs come first"
+        said.append(
+            (share - 0.8, f"Bias: on train the error is {share:.0%} of the naive one; {advice}.")
+        )
+    steps = (
+        ("train", "calibration", "Variance", "more data, dropout, weight decay, a smaller model"),
+        ("calibration", "dev", "Data mismatch", "the dev part differs from train: look at when"),
+        ("dev", "test", "Fitted to dev", "too many choices on too few dev windows"),
+    )
+    for before, after, name, advice in steps:
+        if before in ratio and after in ratio:
+            gap = ratio[after] - ratio[before]
+            text = f"{name}: from {before} to {after} the ratio to naive goes "
+            text += f"{ratio[before]:.2f} to {ratio[after]:.2f}; {advice}."
+            said.append((gap, text))
+    notable = sorted((one for one in said if one[0] > NOTABLE), key=lambda one: -one[0])
+    if not notable:
+        return ("No gap stands out: train, calibration, dev and test agree.",)
+    return tuple(text for _, text in notable)
+
+
+def distance_in_words(dev: Backtest, test: Backtest) -> tuple[str, ...]:
+    """Return how far apart the actuals of dev and test are, in sentences."""
+    said = []
+    for k, target in enumerate(dev.targets):
+        a, b = dev.actual[..., k], test.actual[..., k]
+        said.append(
+            f"{target}: the mean of test lies {mean_shift(a, b):+.2f} standard deviations from "
+            f"dev; largest gap of the distributions {kolmogorov_smirnov(a, b):.2f}; "
+            f"PSI {psi(a, b):.2f}."
+        )
+    area = separability(_summary(dev.actual), _summary(test.actual))
+    verdict = "alike" if area < 0.6 else "tellable" if area < 0.8 else "of two distributions"
+    said.append(f"A classifier tells dev from test windows with an area of {area:.2f}: {verdict}.")
+    return tuple(said)
+
+
+def _summary(actual: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return mean, spread and slope of each window's targets, (N, 3T)."""
+    mean = m.masked_mean(actual, axis=1)
+    spread = np.sqrt(m.masked_mean((actual - mean[:, None]) ** 2, axis=1))
+    half = actual.shape[1] // 2 or 1
+    slope = m.masked_mean(actual[:, half:], axis=1) - m.masked_mean(actual[:, :half], axis=1)
+    return np.concatenate([mean, spread, slope], axis=1)
+
+
+@dataclass(frozen=True)
+class WorstWindow:
+    """One window the model forecast badly: where it is and by how much it is off."""
+
+    row: int
+    target: int
+    unique_id: str
+    target_name: str
+    cutoff: str
+    mae: float
+    naive_mae: float
+    bias: float
+    flag: str
+
+
+def worst_windows(
+    backtest: Backtest, *, model: str, naive: str, count: int = 100
+) -> tuple[WorstWindow, ...]:
+    """Return the windows of largest MAE (each target in units of its mean), one an episode.
+
+    Windows of one series and target that share target steps with a worse one are left out:
+    neighbours of hourly cutoffs would fill the list with a single storm.
+    """
+    forecast, reference = backtest.forecasts[model], backtest.forecasts[naive]
+    error = m.mae(backtest.actual, forecast.point, axis=1)  # (N, T)
+    unit = np.nan_to_num(error / m.masked_mean(error, axis=0), nan=-1.0)
+    naive_error = m.mae(backtest.actual, reference.point, axis=1)
+    tilt = m.bias(backtest.actual, forecast.point, axis=1)
+    horizon, (series, cutoff) = backtest.actual.shape[1], backtest.index
+    taken: dict[tuple[int, int], list[int]] = {}
+    found: list[WorstWindow] = []
+    for row, target in zip(
+        *np.unravel_index(np.argsort(-unit, axis=None), unit.shape), strict=True
+    ):
+        if len(found) == count or unit[row, target] < 0:
+            break
+        near = taken.setdefault((int(series[row]), int(target)), [])
+        if any(abs(int(cutoff[row]) - other) < horizon for other in near):
+            continue
+        near.append(int(cutoff[row]))
+        found.append(
+            WorstWindow(
+                row=int(row),
+                target=int(target),
+                unique_id=backtest.series_ids[series[row]],
+                target_name=backtest.targets[target],
+                cutoff=str(np.datetime64(int(backtest.cutoff_ns[row]), "ns").astype("M8[s]")) + "Z",
+                mae=float(error[row, target]),
+                naive_mae=float(naive_error[row, target]),
+                bias=float(tilt[row, target]),
+                flag=str(forecast.flag[row, target]),
+            )
+        )
+    return tuple(found)
+
+
+COLUMNS = ("rank", "unique_id", "target", "cutoff", "mae", "naive_mae", "bias", "flag", "label")
+
+
+def write_worst(path: Path, windows: Sequence[WorstWindow]) -> None:
+    """Write the worst windows as CSV with a `label` column to fill in by hand.
+
+    Labels already there stay with their window when the file is written again.
+    """
+    labels: dict[tuple[str, str, str], str] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                labels[row["unique_id"], row["target"], row["cutoff"]] = row["label"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for rank, one in enumerate(windows, 1):
+            key = (one.unique_id, one.target_name, one.cutoff)
+            numbers = (f"{value:.6g}" for value in (one.mae, one.naive_mae, one.bias))
+            writer.writerow((rank, *key, *numbers, one.flag, labels.get(key, "")))

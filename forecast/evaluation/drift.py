@@ -1,0 +1,123 @@
+"""How far new values lie from those of training: distances of samples; it raises no alarm.
+
+What is too far is the config's business (`monitor`) and decided in `pipelines/score.py`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from forecast.data.panel import Panel
+
+Array = NDArray[np.float64]
+LEAST_SHARE = 1e-4  # of an empty bin: the logarithm needs a number
+
+
+def _finite(values: ArrayLike) -> Array:
+    v = np.asarray(values, dtype=np.float64).ravel()
+    return v[np.isfinite(v)]
+
+
+def psi(reference: ArrayLike, current: ArrayLike, *, bins: int = 10) -> float:
+    """Return the population stability index, sum (c - r) ln(c / r) over bins (Siddiqi 2006, ch. 6).
+
+    Bins are the reference's quantiles, so a constant channel has two: its value and all else.
+    Under 0.1 is read as stable, above 0.25 as shifted. NaN when a side is empty.
+
+    Examples
+    --------
+    >>> psi([1, 2, 3, 4], [1, 2, 3, 4])
+    0.0
+    """
+    old, new = _finite(reference), _finite(current)
+    if not old.size or not new.size:
+        return float("nan")
+    inner = np.unique(np.quantile(old, np.linspace(0, 1, bins + 1)[1:-1]))
+    count = len(inner) + 1
+    r, c = (
+        np.maximum(np.bincount(np.searchsorted(inner, v, "left"), minlength=count) / v.size, 0)
+        for v in (old, new)
+    )
+    r, c = np.maximum(r, LEAST_SHARE), np.maximum(c, LEAST_SHARE)
+    return float(np.sum((c - r) * np.log(c / r)))
+
+
+def kolmogorov_smirnov(first: ArrayLike, second: ArrayLike) -> float:
+    """Largest gap between two empirical distribution functions, 0 to 1 (Smirnov 1939)."""
+    a, b = np.sort(_finite(first)), np.sort(_finite(second))
+    if not a.size or not b.size:
+        return float("nan")
+    points = np.concatenate([a, b])
+    below_a = np.searchsorted(a, points, "right") / a.size
+    below_b = np.searchsorted(b, points, "right") / b.size
+    return float(np.abs(below_a - below_b).max())
+
+
+def mean_shift(reference: ArrayLike, current: ArrayLike) -> float:
+    """Difference of the means in standard deviations of the reference."""
+    old, new = _finite(reference), _finite(current)
+    if not old.size or not new.size or old.std() == 0:
+        return float("nan")
+    return float((new.mean() - old.mean()) / old.std())
+
+
+def separability(first: Array, second: Array, *, seed: int = 0) -> float:
+    """Area under the ROC curve of a classifier that tells two sets of rows apart.
+
+    Cross-validated logistic regression over (row, feature), blocks of rows kept together since
+    neighbours overlap in time: 0.5 when the sets are alike, 1 when each row gives its set away
+    (Lopez-Paz & Oquab 2017, classifier two-sample test). NaN with fewer than 10 rows a side.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if min(len(first), len(second)) < 10:
+        return float("nan")
+    rows = np.nan_to_num(np.concatenate([first, second]))
+    side = np.repeat([0, 1], [len(first), len(second)])
+    blocks = np.concatenate(
+        [np.arange(len(part)) * 10 // len(part) + 10 * k for k, part in enumerate((first, second))]
+    )
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=seed)
+    chance = cross_val_predict(model, rows, side, groups=blocks, cv=folds, method="predict_proba")
+    return max(0.5, float(roc_auc_score(side, chance[:, 1])))
+
+
+def channel_psi(
+    reference: Array, current: Array, names: Sequence[str], *, bins: int = 10
+) -> dict[str, float]:
+    """Return the population stability index of each column of (row, channel) by name."""
+    return {name: psi(reference[:, k], current[:, k], bins=bins) for k, name in enumerate(names)}
+
+
+def season_changes(
+    panel: Panel, *, season: int, first: int, last: int, most: int = 50_000
+) -> Array:
+    """Return how targets and past covariates changed over one season, (row, channel).
+
+    Changes, not levels: every winter is far from the year before it and no fault of the inputs,
+    and the network itself sees windows relative to their newest value.
+
+    Parameters
+    ----------
+    first, last
+        Grid indices of the span, both inclusive.
+    most
+        Rows kept of each series, evenly spaced.
+    """
+    watched = len(panel.targets) + len(panel.past)
+    found = []
+    for series in range(len(panel.series_ids)):
+        start = int(panel.start[series])
+        block = panel.block(series)[:, :watched]
+        begin, stop = max(first - start, season), min(last + 1 - start, len(block))
+        if stop <= begin:
+            continue
+        rows = np.linspace(begin, stop - 1, min(stop - begin, most)).round().astype(np.int64)
+        found.append(block[rows].astype(np.float64) - block[rows - season])
+    return np.concatenate(found) if found else np.empty((0, watched))

@@ -1,0 +1,1 @@
+"""Recurrent forecasters in pure torch; know neither files nor configs."""

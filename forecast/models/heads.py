@@ -1,0 +1,191 @@
+"""Heads that turn raw network outputs into points and quantiles; hold no weights.
+
+They do not normalise: a window's location and scale are given to `place`.
+
+Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@runtime_checkable
+class Head(Protocol):
+    """What every head answers; `params` are always in scaled units."""
+
+    @property
+    def size(self) -> int:
+        """O, the raw numbers a step and target that the network must give."""
+
+    @property
+    def raw_target(self) -> bool:
+        """Whether targets must come unscaled (counts, codes): their scaler is the identity."""
+
+    def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Put raw outputs (B, H, T, O) of window units into scaled units.
+
+        `location` and `scale` broadcast against (B, H, T); `scale` is positive.
+        """
+
+    def loss(self, params: Tensor, target: Tensor) -> Tensor:
+        """Mean loss over the observed targets (B, H, T); NaN targets carry none."""
+
+    def point(self, params: Tensor) -> Tensor:
+        """Give the point forecast, (B, H, T)."""
+
+    def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
+        """Give the values at `levels` (Q,), (B, H, T, Q), never decreasing along Q."""
+
+
+def observed_mean(loss: Tensor, observed: Tensor) -> Tensor:
+    """Average `loss` where `observed`; zero, with zero gradients, where nothing is."""
+    return (loss * observed).sum() / observed.sum().clamp(min=1)
+
+
+def pinball(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:
+    """Pinball loss of each quantile (Koenker & Bassett 1978), (B, H, T, Q).
+
+    Parameters
+    ----------
+    quantiles : Tensor
+        (B, H, T, Q).
+    target : Tensor
+        (B, H, T), without NaN.
+    levels : Tensor
+        (Q,), between 0 and 1.
+    """
+    below = target.unsqueeze(-1) - quantiles
+    return torch.addcmul(F.relu(-below), levels, below)
+
+
+def interpolate_levels(values: Tensor, knots: Sequence[float], levels: Tensor) -> Tensor:
+    """Read quantiles at `levels` (Q',) from those at `knots` (Q,), linearly between two.
+
+    Raises
+    ------
+    ValueError
+        When a level lies outside the trained ones: there is nothing to read it from.
+    """
+    known = torch.tensor(knots, dtype=levels.dtype, device=levels.device)
+    if levels.shape == known.shape and torch.equal(levels, known):
+        return values
+    slack = 1e-6  # levels may have passed through float32
+    if bool(((levels < known[0] - slack) | (levels > known[-1] + slack)).any()):
+        raise ValueError(
+            f"quantile levels {levels.tolist()} reach outside the trained ones, "
+            f"{knots[0]} to {knots[-1]}; train the head with them"
+        )
+    if len(knots) == 1:
+        return values.expand(*values.shape[:-1], levels.numel())
+    above = torch.searchsorted(known, levels).clamp(1, len(knots) - 1)
+    below = above - 1
+    share = ((levels - known[below]) / (known[above] - known[below])).clamp(0.0, 1.0)
+    return torch.lerp(values[..., below], values[..., above], share.to(values.dtype))
+
+
+PointLoss = Literal["mae", "mse", "huber"]
+
+
+def point_loss(name: PointLoss, point: Tensor, target: Tensor) -> Tensor:
+    """Element-wise absolute, squared or Huber (1964, delta 1 scaled unit) loss."""
+    match name:
+        case "mae":
+            return (point - target).abs()
+        case "mse":
+            return (point - target).square()
+        case "huber":
+            return F.huber_loss(point, target, reduction="none")
+
+
+@dataclass(frozen=True)
+class PointHead:
+    """One number a step, trained by MAE, MSE or Huber; it has no spread to give.
+
+    Its `quantiles` all equal the point: intervals come from calibration.
+    """
+
+    trained_by: PointLoss = "mae"
+    size: int = field(default=1, init=False)
+    raw_target: bool = field(default=False, init=False)
+
+    def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Put raw outputs (B, H, T, 1) into scaled units."""
+        return raw * scale.unsqueeze(-1) + location.unsqueeze(-1)
+
+    def loss(self, params: Tensor, target: Tensor) -> Tensor:
+        """Mean loss over the observed targets."""
+        observed = ~torch.isnan(target)
+        filled = torch.nan_to_num(target)
+        return observed_mean(point_loss(self.trained_by, params[..., 0], filled), observed)
+
+    def point(self, params: Tensor) -> Tensor:
+        """Give the point forecast, (B, H, T)."""
+        return params[..., 0]
+
+    def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
+        """Repeat the point at every level."""
+        return params.expand(*params.shape[:-1], levels.numel())
+
+
+@dataclass(frozen=True)
+class PointQuantileHead:
+    """A point and quantiles around a median, which cannot cross.
+
+    With raw outputs r, levels l_1 < ... < l_Q and l_m the level nearest 0.5:
+    point = r_0; q_m = r_1; q_{j+1} = q_j + softplus(r_{j+1} - 1) for j = 1 .. Q - 1. The shift by
+    one starts deciles near those of N(0, 1). The point is trained apart from the median, since a
+    median trained by pinball loss alone is the worse point; loss = point loss + 2 · mean pinball.
+    """
+
+    levels: tuple[float, ...] = DECILES
+    trained_by: PointLoss = "mae"
+    raw_target: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if not self.levels or list(self.levels) != sorted(set(self.levels)):
+            raise ValueError(f"levels must rise strictly, found {self.levels}")
+        if self.levels[0] <= 0 or self.levels[-1] >= 1:
+            raise ValueError(f"levels must lie between 0 and 1, found {self.levels}")
+
+    @property
+    def size(self) -> int:
+        """1 + Q: the point, the median, and a gap for every other level."""
+        return 1 + len(self.levels)
+
+    @property
+    def middle(self) -> int:
+        """The position of the level nearest 0.5."""
+        return min(range(len(self.levels)), key=lambda j: abs(self.levels[j] - 0.5))
+
+    def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Give (point, quantiles) in scaled units, (B, H, T, 1 + Q)."""
+        point, lowest = raw[..., :1], raw[..., 1:2]
+        rise = F.softplus(raw[..., 2:] - 1.0).cumsum(-1)
+        if self.middle:
+            lowest = lowest - rise[..., self.middle - 1 : self.middle]
+        params = torch.cat([point, lowest, lowest + rise], dim=-1)
+        return torch.addcmul(location.unsqueeze(-1), params, scale.unsqueeze(-1))
+
+    def loss(self, params: Tensor, target: Tensor) -> Tensor:
+        """Point loss + 2 · mean pinball over the observed targets."""
+        observed = ~torch.isnan(target)
+        filled = torch.nan_to_num(target)
+        levels = torch.tensor(self.levels, dtype=params.dtype, device=params.device)
+        spread = pinball(params[..., 1:], filled, levels).mean(-1)
+        point = point_loss(self.trained_by, params[..., 0], filled)
+        return observed_mean(point + 2.0 * spread, observed)
+
+    def point(self, params: Tensor) -> Tensor:
+        """Give the point forecast, (B, H, T)."""
+        return params[..., 0]
+
+    def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
+        """Give the trained quantiles, or read between them, (B, H, T, Q)."""
+        return interpolate_levels(params[..., 1:], self.levels, levels)

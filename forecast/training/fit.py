@@ -1,0 +1,212 @@
+"""Fits a network to the train windows and gives it back with its best weights.
+
+It resumes after a kill when the same folder is given, and neither builds networks, nor
+calibrates, nor knows how forecasts are judged beside the one metric.
+"""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from forecast.config.modelling import Training
+from forecast.data.windows import WindowIndex, Windows
+from forecast.errors import ModelError
+from forecast.models.network import Network
+from forecast.training.dev import DevSet, Objective
+from forecast.training.loader import WindowLoader
+from forecast.training.module import Optimisation, TrainingModule
+from forecast.training.trainer import BEST, LAST, build_trainer, quiet
+
+FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training ends with.
+
+    Attributes
+    ----------
+    network
+        On the CPU, in evaluation mode, its weights (of the best epoch) frozen: torch takes the same
+        kernels for it as for one that was loaded.
+    history
+        One row of numbers an epoch: `train_loss`, `dev_<metric>`, `learning_rate`.
+    best_epoch
+        Zero-based.
+    best_score
+        The one metric on dev, in original units.
+    resumed_epoch
+        Epochs that an earlier, interrupted run had already done.
+    windows_per_s
+        Training throughput over all ranks, evaluation included; NaN when nothing was left to do.
+    """
+
+    network: Network
+    history: tuple[dict[str, float], ...]
+    best_epoch: int
+    best_score: float
+    resumed_epoch: int
+    windows_per_s: float
+
+
+class TrainingStoppedError(KeyboardInterrupt):
+    """Training was interrupted by the keyboard; its message says how to go on."""
+
+
+def nothing(*_: Any) -> None:
+    """Take whatever is reported and do nothing with it."""
+
+
+def fit(
+    network: Network,
+    make_windows: Callable[[torch.device], Windows],
+    train: WindowIndex,
+    dev: WindowIndex,
+    *,
+    settings: Training,
+    objective: Objective,
+    folder: Path,
+    on_epoch: Callable[[int, dict[str, float]], None] = nothing,
+    on_step: Callable[[int], None] | None = None,
+) -> FitResult:
+    """Train by Lightning until the schedule ends or dev stops improving; restore the best epoch.
+
+    Parameters
+    ----------
+    network
+        With its starting weights; trained in place.
+    make_windows
+        Gives the windows on this rank's device.
+    train, dev
+        Windows whose loss is minimised, and those that choose the epoch.
+    settings
+        The `training` section.
+    objective
+        The one metric.
+    folder
+        Of the checkpoints of exactly this run: same data, same settings. What an interrupted run
+        left there is continued; `forget` removes it.
+    on_epoch, on_step
+        Told about progress on rank zero.
+
+    Raises
+    ------
+    ModelError
+        When the loss or the metric is not a number, or a checkpoint is damaged.
+    TrainingStoppedError
+        On Ctrl-C; the folder then holds the last whole epoch.
+    """
+    trainer = build_trainer(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        folder=folder,
+        gradient_clip=settings.gradient_clip,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        nodes=settings.nodes,
+        strategy=settings.strategy,
+        precision=settings.precision,
+        on_step=on_step,
+    )
+    windows = make_windows(trainer.strategy.root_device)
+    loader = WindowLoader(
+        windows,
+        train,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        rank=trainer.global_rank,
+        world=trainer.world_size,
+        epoch_windows=settings.windows_per_epoch,
+    )
+    module = TrainingModule(
+        network,
+        loader=loader,
+        dev=DevSet(windows, dev, objective),
+        optimisation=Optimisation(
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            epochs=settings.epochs,
+            average_decay=settings.average_decay,
+        ),
+        seed=settings.seed,
+        on_epoch=on_epoch,
+    )
+    began = time.perf_counter()
+    resumed = _run(trainer, module, folder)
+    seconds = time.perf_counter() - began
+    shown = (len(module.history) - resumed) * loader.windows_per_epoch
+    return _result(module, folder, resumed=resumed, windows_per_s=shown / seconds)
+
+
+def forget(folder: Path) -> None:
+    """Remove the checkpoints of a run that is done with."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(trainer: Any, module: TrainingModule, folder: Path) -> int:
+    """Train from where the folder stands; return the epochs that were already done."""
+    done = 0
+    last = folder / LAST
+    if last.exists():
+        state = _read(last)
+        done = len(state["history"])
+        if (folder / FINISHED).exists():
+            module.history = list(state["history"])
+            return done
+    try:
+        with quiet():
+            trainer.fit(module, ckpt_path=str(last) if done else None, weights_only=True)
+    except SystemExit as stop:  # Lightning turns Ctrl-C into an exit, and ignores the next one
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise TrainingStoppedError(_stopped(last)) from stop
+    if trainer.is_global_zero:
+        (folder / FINISHED).write_text(json.dumps({"epochs": len(module.history)}))
+    trainer.strategy.barrier("finished")
+    return done
+
+
+def _stopped(last: Path) -> str:
+    if not last.exists():
+        return "stopped before the first epoch was whole; nothing is kept"
+    epochs = len(_read(last)["history"])
+    return f"stopped; {epochs} whole epochs are kept in {last}: the same command continues there"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{path}: the checkpoint cannot be read ({error}); delete {path.parent} to start anew"
+        ) from error
+    return state
+
+
+def _result(
+    module: TrainingModule, folder: Path, *, resumed: int, windows_per_s: float
+) -> FitResult:
+    scores = [numbers[f"dev_{module.dev.objective.metric}"] for numbers in module.history]
+    best = folder / BEST
+    if best.exists():
+        module.load_state_dict(_read(best)["state_dict"])
+    elif module.global_rank == 0:  # others may not share the folder, and are done here
+        raise ModelError(
+            f"no epoch gave a finite {module.dev.objective.metric} on dev; is the dev part all "
+            "missing, or training.learning_rate too large?"
+        )
+    chosen = min(range(len(scores)), key=lambda epoch: scores[epoch])
+    return FitResult(
+        network=module.kept.cpu().eval().requires_grad_(requires_grad=False),
+        history=tuple(module.history),
+        best_epoch=chosen,
+        best_score=scores[chosen],
+        resumed_epoch=resumed,
+        windows_per_s=windows_per_s,
+    )

@@ -1,0 +1,295 @@
+"""The command line `forecast VERB CONFIG`: reads arguments, calls one job, sets the exit code."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forecast.config import load_config
+from forecast.errors import ForecastError
+
+app = typer.Typer(
+    name="forecast",
+    help="From a table of readings to forecasts in files, on time, every time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+schedule_app = typer.Typer(help="Run, list, export or install the schedule.", no_args_is_help=True)
+app.add_typer(schedule_app, name="schedule")
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value; repeatable."),
+]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002
+) -> None:
+    """Keep the one option that all verbs share; `main` reads it from the arguments."""
+    del debug
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
+) -> None:
+    """Write a commented starter config and the sample data."""
+    from pipelines.init import run
+
+    run(folder)
+
+
+@app.command()
+def check(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,  # noqa: FBT002
+    json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,  # noqa: FBT002
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots.")] = None,
+) -> int | None:
+    """Look at config and data: findings as a table, no training."""
+    settings = load_config(config, overrides or ())
+    from pipelines.check import run
+
+    return run(settings, strict=strict, as_json=json, html=html)
+
+
+@app.command()
+def prepare(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    force: Annotated[bool, typer.Option(help="Build again even if unchanged.")] = False,  # noqa: FBT002
+) -> None:
+    """Turn the tables into the panel; skipped when nothing changed."""
+    settings = load_config(config, overrides or ())
+    from pipelines.prepare import run
+
+    run(settings, force=force)
+
+
+@app.command()
+def train(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Train, calibrate, evaluate, track and register a model."""
+    settings = load_config(config, overrides or ())
+    from pipelines.train import run
+
+    return run(settings)
+
+
+@app.command()
+def tune(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Search for better settings by the one metric; resumes."""
+    settings = load_config(config, overrides or ())
+    from pipelines.tune import run
+
+    return run(settings)
+
+
+@app.command()
+def evaluate(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    days: Annotated[int | None, typer.Option(help="Backtest the newest days.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First cutoff.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last cutoff.")] = None,
+    version: Annotated[str | None, typer.Option(help="Version instead of the champion.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle instead.")] = None,
+) -> int | None:
+    """Backtest the champion beside the baselines; write the HTML report."""
+    settings = load_config(config, overrides or ())
+    from pipelines.evaluate import run
+
+    return run(settings, days=days, first=first, last=last, version=version, bundle=bundle)
+
+
+@app.command()
+def predict(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    cutoff: Annotated[str | None, typer.Option(help="Last timestamp to use.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="Backfill: first cutoff.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Backfill: last cutoff.")] = None,
+    template: Annotated[
+        Path | None, typer.Option(help="Write the known-covariate table to fill in.")
+    ] = None,
+) -> int | None:
+    """Write the champion's forecasts from the newest readings."""
+    settings = load_config(config, overrides or ())
+    from pipelines.predict import run
+
+    return run(settings, cutoff=cutoff, first=first, last=last, template=template)
+
+
+@app.command()
+def score(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Join past forecasts with the readings that arrived: error, coverage, drift."""
+    settings = load_config(config, overrides or ())
+    from pipelines.score import run
+
+    return run(settings)
+
+
+@app.command()
+def retrain(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    force: Annotated[bool, typer.Option(help="Train whatever the triggers say.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,  # noqa: FBT002
+) -> int | None:
+    """Train a challenger if due; it becomes champion only through the gate."""
+    settings = load_config(config, overrides or ())
+    from pipelines.retrain import run
+
+    return run(settings, force=force, dry_run=dry_run)
+
+
+@app.command()
+def promote(
+    config: ConfigPath,
+    version: Annotated[str | None, typer.Argument(help="Version to make champion.")] = None,
+    overrides: Overrides = None,
+    rollback: Annotated[bool, typer.Option(help="Back to the champion before.")] = False,  # noqa: FBT002
+) -> int | None:
+    """Move the champion alias by hand."""
+    settings = load_config(config, overrides or ())
+    from pipelines.promote import run
+
+    return run(settings, version=version, rollback=rollback)
+
+
+@schedule_app.command("run")
+def schedule_run(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    now: Annotated[
+        str | None, typer.Option(help="Replay: start of a moved clock, such as 2013-12-01T00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Stop at this instant.")] = None,
+) -> int | None:
+    """Run the jobs when they are due, until stopped."""
+    settings = load_config(config, overrides or ())
+    from pipelines.schedule import run
+
+    return run(settings, overrides=overrides or (), now=now, until=until)
+
+
+@schedule_app.command("list")
+def schedule_list(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Show each job's next and last run."""
+    settings = load_config(config, overrides or ())
+    from pipelines.schedule import show
+
+    return show(settings)
+
+
+@schedule_app.command("export")
+def schedule_export(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    form: Annotated[
+        str, typer.Option("--format", help="crontab, kubernetes or airflow.")
+    ] = "crontab",
+) -> int | None:
+    """Print the schedule for another scheduler."""
+    settings = load_config(config, overrides or ())
+    from pipelines.schedule_export import run
+
+    return run(settings, form=form, overrides=overrides or ())
+
+
+@schedule_app.command("install")
+def schedule_install(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    show: Annotated[bool, typer.Option("--print", help="Only print the units.")] = False,  # noqa: FBT002
+) -> int | None:
+    """Install systemd timers that catch up on missed runs."""
+    settings = load_config(config, overrides or ())
+    from pipelines.schedule_export import install
+
+    return install(settings, show=show, overrides=overrides or ())
+
+
+@app.command()
+def ui(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+) -> int | None:
+    """Open the MLflow UI of the run's own store on 127.0.0.1."""
+    settings = load_config(config, overrides or ())
+    from pipelines.ui import run
+
+    return run(settings, port=port)
+
+
+@app.command()
+def serve(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5001,
+) -> int | None:
+    """Serve the champion over HTTP on 127.0.0.1."""
+    settings = load_config(config, overrides or ())
+    from pipelines.serve import run
+
+    return run(settings, port=port)
+
+
+@app.command()
+def schema() -> None:
+    """Print the config's JSON Schema, for editors."""
+    from pipelines.schema import run
+
+    run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    A fault that a person can mend is printed without a traceback, unless `--debug`.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result = app(args=arguments, prog_name="forecast", standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - told to the person, whatever it is
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _tell(error)
+    if result == 130:  # typer turns Ctrl-C into a result
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+    return result if isinstance(result, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Print a fault for the person who runs this; return its exit code."""
+    if isinstance(error, ForecastError):
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage fault of typer's
+        error.show()
+        return int(error.exit_code)
+    if isinstance(error, OSError) and error.filename:
+        hint = "check the path, its permissions and the free space"
+        print(f"error: {error.filename}: {error.strerror}; {hint}", file=sys.stderr)
+    else:
+        hint = "a fault of this program; `forecast --debug VERB ...` shows where"
+        print(f"error: {type(error).__name__}: {error} ({hint})", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What time it is for a job: the wall clock, or `FORECAST_NOW` in a replay; schedules nothing.
+
+A job that asks here instead of the system clock can be replayed: with `FORECAST_NOW` set it
+must use no reading newer than that instant.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from forecast.errors import ConfigError
+
+VARIABLE = "FORECAST_NOW"
+SLICE_S = 0.25  # how soon a scheduler sees a signal or the end of a job
+
+
+def moved_now() -> datetime | None:
+    """Return the instant in `FORECAST_NOW` in UTC, or None where the wall clock counts.
+
+    Raises
+    ------
+    ConfigError
+        The variable holds something that is not an ISO 8601 instant with a time zone.
+    """
+    text = os.environ.get(VARIABLE)
+    return parse_instant(text, where=f"environment variable {VARIABLE}") if text else None
+
+
+def now() -> datetime:
+    """Return the current instant in UTC, moved by `FORECAST_NOW` where that is set."""
+    return moved_now() or datetime.now(UTC)
+
+
+def parse_instant(text: str, *, where: str) -> datetime:
+    """Read an ISO 8601 instant with a zone as UTC.
+
+    >>> parse_instant("2013-12-01T00:00Z", where="--now")
+    datetime.datetime(2013, 12, 1, 0, 0, tzinfo=datetime.timezone.utc)
+
+    Raises
+    ------
+    ConfigError
+        Not ISO 8601, or no time zone in it.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as cause:
+        raise ConfigError(
+            f"{where}: {text!r} is not an instant; write it like 2013-12-01T00:00Z"
+        ) from cause
+    if instant.tzinfo is None:
+        raise ConfigError(f"{where}: {text!r} has no time zone; add Z for UTC or an offset")
+    return instant.astimezone(UTC)
+
+
+class Clock(Protocol):
+    """What time it is for the scheduler, and how it passes."""
+
+    is_moved: bool
+
+    def now(self) -> datetime:
+        """Return the current instant in UTC."""
+        ...
+
+    def wait(self, until: datetime) -> None:
+        """Let time pass, not beyond `until`; may return early."""
+        ...
+
+
+class WallClock:
+    """The clock on the wall."""
+
+    is_moved = False
+
+    def now(self) -> datetime:
+        """Return the current instant in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, until: datetime) -> None:
+        """Sleep for a short slice."""
+        time.sleep(min(SLICE_S, max(0.0, (until - self.now()).total_seconds())))
+
+
+class MovedClock:
+    """A clock that stands still while a job runs and jumps to the next one."""
+
+    is_moved = True
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """Return the current instant in UTC."""
+        return self._now
+
+    def wait(self, until: datetime) -> None:
+        """Jump."""
+        self._now = max(self._now, until)

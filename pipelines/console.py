@@ -1,0 +1,106 @@
+"""What a job tells the person who runs it: lines, tables, progress; decides nothing.
+
+On a terminal tables and progress are drawn by rich; in a log they are plain lines.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+LOG_EVERY_S = 10.0  # in a log, progress writes a line at most this often
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print one message as it is, at once; to standard error if `error`."""
+    print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their column names; numbers are right-aligned, NaN and None are a dash."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    is_number = [
+        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
+        for i in range(len(columns))
+    ]
+    if is_terminal():
+        _rich_table(title, columns, cells, is_number)
+    else:
+        say(_plain_table(title, columns, cells, is_number))
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _rich_table(
+    title: str, columns: Sequence[str], cells: list[list[str]], is_number: list[bool]
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left", title_style="bold")
+    for name, right in zip(columns, is_number, strict=True):
+        drawn.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _plain_table(
+    title: str, columns: Sequence[str], cells: list[list[str]], is_number: list[bool]
+) -> str:
+    lines = [list(columns), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    drawn = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, is_number, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([title, *drawn] if title else drawn)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a long step is; yields a function that takes the count done so far.
+
+    >>> with progress("windows", total=2) as done:
+    ...     done(2)
+    windows: 2/2
+    """
+    if is_terminal():
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, transient=True) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda count: bar.update(task, completed=count)
+    else:
+        yield _log_lines(description, total)
+
+
+def _log_lines(description: str, total: int) -> Callable[[int], None]:
+    last = time.monotonic()
+
+    def done(count: int) -> None:
+        nonlocal last
+        if count >= total or time.monotonic() - last >= LOG_EVERY_S:
+            last = time.monotonic()
+            say(f"{description}: {count}/{total}")
+
+    return done

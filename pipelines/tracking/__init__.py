@@ -1,0 +1,39 @@
+"""The one door to MLflow: runs, figures, registered bundles, aliases; trains and predicts nothing.
+
+Importing this package is cheap; MLflow itself is imported by the first call that needs it.
+"""
+
+from pipelines.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    ChampionBundle,
+    Version,
+    alias_version,
+    champion_before,
+    champion_bundle,
+    crown,
+    set_alias,
+    tag_version,
+    versions,
+)
+from pipelines.tracking.runs import Run, start_run
+from pipelines.tracking.store import Store, open_store, tracking_uri
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "ChampionBundle",
+    "Run",
+    "Store",
+    "Version",
+    "alias_version",
+    "champion_before",
+    "champion_bundle",
+    "crown",
+    "open_store",
+    "set_alias",
+    "start_run",
+    "tag_version",
+    "tracking_uri",
+    "versions",
+]

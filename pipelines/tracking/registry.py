@@ -1,0 +1,220 @@
+"""Registered versions of a config's model, their aliases, and the champion's bundle on disk.
+
+Decides nothing about which version is better: `retrain` and `promote` do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from forecast.errors import ModelError
+from pipelines.tracking.local import read_alias
+from pipelines.tracking.store import Store, open_store, sqlite_path, tracking_faults, tracking_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from forecast.config import Config
+
+CHAMPION = "champion"  # the version `predict` uses
+CHALLENGER = "challenger"  # the newest version that is not the champion
+BEFORE = "champion_before"  # tag of a version: which one it replaced
+MARKER = "source.json"  # written last into a cached bundle: whole, and of which run
+
+
+class Version(NamedTuple):
+    """One registered version of a model."""
+
+    name: str
+    number: int
+    run_id: str
+
+
+class ChampionBundle(NamedTuple):
+    """A bundle on this disk, with the version and the run it came from."""
+
+    path: Path
+    version: int
+    run_id: str
+
+
+def registered_name(config: Config) -> str:
+    """Return the name under which a config's models are registered."""
+    return config.tracking.model_name or config.name
+
+
+def alias_version(config: Config, alias: str) -> Version | None:
+    """Return the version an alias points to, None where it points nowhere.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be reached or refuses.
+    """
+    name, uri = registered_name(config), tracking_uri(config)
+    if (path := sqlite_path(uri)) is not None:
+        with suppress(LookupError):
+            known = read_alias(path, name, alias)
+            return None if known is None else Version(name, *known)
+    store = open_store(config)
+    with tracking_faults(store.uri):
+        for model in store.client.search_registered_models(f"name = '{name}'"):
+            if alias in model.aliases:
+                found = store.client.get_model_version(name, str(model.aliases[alias]))
+                return Version(name, int(found.version), str(found.run_id))
+    return None
+
+
+def versions(config: Config) -> list[Version]:
+    """Return all registered versions of a config's model, oldest first."""
+    name, store = registered_name(config), open_store(config)
+    with tracking_faults(store.uri):
+        found = store.client.search_model_versions(f"name = '{name}'")
+    return sorted((Version(name, int(v.version), str(v.run_id)) for v in found), key=_number)
+
+
+def register(store: Store, name: str, model_uri: str, run_id: str) -> Version:
+    """Register a logged model as the next version of `name`."""
+    model_id = model_uri.removeprefix("models:/")
+    with tracking_faults(store.uri):
+        if not store.client.search_registered_models(f"name = '{name}'"):
+            store.client.create_registered_model(name)
+        made = store.client.create_model_version(name, model_uri, run_id, model_id=model_id)
+    return Version(name, int(made.version), run_id)
+
+
+def set_alias(config: Config, alias: str, version: int | None) -> None:
+    """Point an alias to a version, or remove it for None.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be reached, or has no such version.
+    """
+    name, store = registered_name(config), open_store(config)
+    with tracking_faults(store.uri):
+        if version is None:
+            store.client.delete_registered_model_alias(name, alias)
+        else:
+            store.client.set_registered_model_alias(name, alias, str(version))
+
+
+def crown(config: Config, version: int) -> Version | None:
+    """Make a version the champion, remembering which it replaces; return that one.
+
+    Its bundle is copied to this disk, so that the next `predict` need not import MLflow for it.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be reached, or has no such version.
+    """
+    before = alias_version(config, CHAMPION)
+    set_alias(config, CHAMPION, version)
+    if before is not None and before.number != version:
+        tag_version(config, version, {BEFORE: before.number})
+    champion_bundle(config)
+    return before
+
+
+def champion_before(config: Config, version: int) -> int | None:
+    """Return the version that a version replaced as champion; None where it replaced none."""
+    name, store = registered_name(config), open_store(config)
+    with tracking_faults(store.uri):
+        tags = store.client.get_model_version(name, str(version)).tags
+    return int(tags[BEFORE]) if BEFORE in tags else None
+
+
+def tag_version(config: Config, version: int, tags: Mapping[str, object]) -> None:
+    """Set tags on a registered version."""
+    name, store = registered_name(config), open_store(config)
+    with tracking_faults(store.uri):
+        for key, value in tags.items():
+            store.client.set_model_version_tag(name, str(version), key, str(value))
+
+
+def champion_bundle(config: Config, version: int | None = None) -> ChampionBundle:
+    """Return the champion's bundle on this disk, or that of a given version.
+
+    The bundle is copied once to `.forecast/<name>/bundles/<version>/`; later calls only ask
+    which version the alias names.
+
+    Raises
+    ------
+    ModelError
+        There is no champion, or no such version.
+    TrackingError
+        The store cannot be reached or refuses.
+    """
+    found = _find(config, version)
+    folder = config.work_folder.absolute() / "bundles" / str(found.number)
+    if not _is_cached(folder, found.run_id):
+        _fetch(config, found, folder)
+    return ChampionBundle(folder, found.number, found.run_id)
+
+
+def _find(config: Config, version: int | None) -> Version:
+    if version is None:
+        champion = alias_version(config, CHAMPION)
+        if champion is None:
+            raise ModelError(
+                f"{registered_name(config)}: no version is the champion in "
+                f"{tracking_uri(config)}; make one with `forecast train`, or name one with "
+                "`forecast promote CONFIG VERSION`"
+            )
+        return champion
+    known = versions(config)
+    for candidate in known:
+        if candidate.number == version:
+            return candidate
+    numbers = ", ".join(str(v.number) for v in known) or "none"
+    raise ModelError(
+        f"{registered_name(config)}: version {version} is not registered; versions: {numbers}"
+    )
+
+
+def _is_cached(folder: Path, run_id: str) -> bool:
+    with suppress(OSError, ValueError, KeyError):
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return bool(marker["run_id"] == run_id)
+    return False
+
+
+def _fetch(config: Config, found: Version, folder: Path) -> None:
+    """Download a version's bundle beside its place, then rename it into place."""
+    store = open_store(config)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        with tracking_faults(store.uri):
+            model = Path(
+                store.mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{found.name}/{found.number}", dst_path=scratch
+                )
+            )
+        # MLflow may give the store's own folder where that is local: copy, never move.
+        bundle = Path(shutil.copytree(_bundle_of(model, found), Path(scratch, "bundle")))
+        marker = json.dumps({"run_id": found.run_id, "version": found.number})
+        (bundle / MARKER).write_text(marker, encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(bundle, folder)  # noqa: PTH105
+
+
+def _bundle_of(model: Path, found: Version) -> Path:
+    inside = sorted(path.parent for path in model.rglob("bundle.json"))
+    if not inside:
+        raise ModelError(
+            f"{found.name} version {found.number}: the logged model holds no bundle.json; it was "
+            "not made by `forecast train`. Promote another version"
+        )
+    return inside[0]
+
+
+def _number(version: Version) -> int:
+    return version.number

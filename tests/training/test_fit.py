@@ -1,0 +1,149 @@
+import json
+
+import pytest
+import torch
+
+from forecast.errors import DataError, ModelError
+from forecast.evaluation.baselines import collect_actual
+from forecast.evaluation.metrics import mae
+from forecast.training.allocator import keep_freed_memory
+from forecast.training.fit import TrainingStoppedError, forget
+from forecast.training.module import Optimisation
+from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_split
+
+
+class Killed(BaseException):
+    """What a kill looks like from within."""
+
+
+def same(one, other):
+    states = [f.forecaster.network.state_dict() for f in (one, other)]
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def stop_after(epochs, with_what):
+    def on_epoch(epoch, _):
+        if epoch + 1 == epochs:
+            raise with_what
+
+    return on_epoch
+
+
+def test_learns_and_keeps_the_best_epoch(tmp_path):
+    fitted = tiny_fit(tiny_panel(), tmp_path, epochs=3, windows_per_epoch=800)
+    scores = [row["dev_mae"] for row in fitted.fit.history]
+    assert min(scores) < 0.8 * scores[0]
+    assert fitted.fit.best_score == min(scores)
+    assert scores[fitted.fit.best_epoch] == min(scores)
+
+
+def test_the_best_weights_are_restored(tmp_path):
+    """A rate so high that a later epoch is the worse one: what comes back is the better one."""
+    panel = tiny_panel()
+    fitted = tiny_fit(panel, tmp_path, epochs=30, patience=1, learning_rate=0.3)
+    scores = [row["dev_mae"] for row in fitted.fit.history]
+    assert scores[-1] > fitted.fit.best_score
+    split = tiny_split(panel)
+    answer = fitted.forecaster.predict(panel, split.dev)
+    error = mae(collect_actual(panel, split.dev, horizon=6), answer.point)
+    assert error == pytest.approx(fitted.fit.best_score, rel=1e-5)
+
+
+def test_same_seed_same_weights_other_seed_other(tmp_path):
+    panel = tiny_panel()
+    one, two, other = (tiny_fit(panel, tmp_path / str(i), seed=s) for i, s in enumerate((1, 1, 2)))
+    assert same(one, two)
+    assert not same(one, other)
+
+
+def test_stops_when_dev_no_longer_improves(tmp_path):
+    fitted = tiny_fit(tiny_panel(), tmp_path, epochs=30, patience=1, learning_rate=0.3)
+    assert len(fitted.fit.history) < 30
+    assert len(fitted.fit.history) == fitted.fit.best_epoch + 2
+
+
+def test_resumed_after_a_kill_it_ends_with_the_same_weights(tmp_path):
+    panel = tiny_panel()
+    settings = {"epochs": 4, "patience": 9, "model": MODEL.model_copy(update={"dropout": 0.3})}
+    whole = tiny_fit(panel, tmp_path / "whole", **settings)
+    with pytest.raises(Killed):
+        tiny_fit(panel, tmp_path / "cut", **settings, on_epoch=stop_after(3, Killed()))
+    resumed = tiny_fit(panel, tmp_path / "cut", **settings)
+    assert resumed.fit.resumed_epoch == 2  # the third was cut before its checkpoint
+    assert resumed.fit.history == whole.fit.history
+    assert same(whole, resumed)
+
+
+def test_finished_training_is_not_repeated(tmp_path):
+    panel = tiny_panel()
+    first = tiny_fit(panel, tmp_path)
+    again = tiny_fit(panel, tmp_path, on_epoch=stop_after(1, AssertionError("trained again")))
+    assert same(first, again)
+    assert json.loads((tmp_path / "finished.json").read_text()) == {"epochs": 2}
+    forget(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    panel = tiny_panel()
+    with pytest.raises(TrainingStoppedError, match="nothing is kept"):
+        tiny_fit(panel, tmp_path, on_epoch=stop_after(1, KeyboardInterrupt()))
+    with pytest.raises(TrainingStoppedError, match=r"2 whole epochs are kept in .*last\.ckpt"):
+        tiny_fit(panel, tmp_path, epochs=4, on_epoch=stop_after(3, KeyboardInterrupt()))
+    assert tiny_fit(panel, tmp_path, epochs=4).fit.resumed_epoch == 2
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    panel = tiny_panel()
+    with pytest.raises(Killed):
+        tiny_fit(panel, tmp_path, on_epoch=stop_after(2, Killed()))
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"last\.ckpt: the checkpoint cannot be read"):
+        tiny_fit(panel, tmp_path)
+
+
+def test_a_loss_that_is_no_number_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"smaller training\.learning_rate"):
+        tiny_fit(tiny_panel(), tmp_path, learning_rate=1e30, epochs=3)
+
+
+def test_no_window_to_choose_by(tmp_path):
+    panel = tiny_panel()
+    panel.values[480:540] = float("nan")
+    panel.values[1080:1140] = float("nan")
+    with pytest.raises(DataError, match=r"split\.dev: no"):
+        tiny_fit(panel, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 64),
+        ("learning_rate", 0.02),
+        ("weight_decay", 0.5),
+        ("average_decay", 0.0),
+        ("gradient_clip", 1e-3),
+        ("windows_per_epoch", 64),
+        ("seed", 3),
+    ],
+)
+def test_every_setting_changes_the_weights(tmp_path, field, value):
+    panel = tiny_panel()
+    plain = tiny_fit(panel, tmp_path / "plain", epochs=1)
+    changed = tiny_fit(panel, tmp_path / "changed", epochs=1, **{field: value})
+    assert not same(plain, changed)
+
+
+def test_rate_warms_up_and_falls_to_nothing():
+    plan = Optimisation(epochs=1)
+    rates = [plan.rate(step, 1000) for step in range(1001)]
+    assert rates[0] == pytest.approx(1 / 30)
+    assert rates[30] == 1.0
+    assert rates[1000] == pytest.approx(0.0, abs=1e-12)
+    assert rates[:31] == sorted(rates[:31])
+    assert rates[30:] == sorted(rates[30:], reverse=True)
+
+
+def test_allocator_setting_does_no_harm():
+    assert keep_freed_memory() in {True, False}
