@@ -113,10 +113,14 @@ def _stop_asked() -> Iterator[list[int]]:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and the processes it started."""
+    """End the server and the processes it started, and wait until all of them are gone."""
     for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         with suppress(ProcessLookupError):
             os.killpg(server.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=STOP_TIMEOUT_S)
-            return
+            while time.monotonic() < deadline:
+                server.poll()  # an ended leader counts until it is collected
+                os.killpg(server.pid, 0)  # raises once nobody is left: the port is free then
+                time.sleep(0.05)
+            continue
+        return

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import pytest
 from forecast.config import Config, load_config
 from forecast.errors import ModelError, TrackingError
 from pipelines import serve, ui
+from pipelines.local_server import serve_until_stopped
 from pipelines.tracking import CHAMPION, open_store, set_alias, start_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +139,27 @@ def test_for_a_tracking_server_the_ui_is_its_own(
 def test_without_a_champion_nothing_is_served(config: Config) -> None:
     with pytest.raises(ModelError, match="no version is the champion"):
         serve.run(config)
+
+
+def test_a_server_is_stopped_with_children_that_outlive_it(tmp_path: Path) -> None:
+    """Stopping waits for a worker that takes longer to end than the process that started it."""
+    port, ended = _free_port(), tmp_path / "ended"
+    worker = (
+        "import http.server, pathlib, signal, sys, time\n"
+        "def end(*_):\n"
+        f"    time.sleep(1); pathlib.Path({str(ended)!r}).touch(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        f"http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler)"
+        ".serve_forever()\n"
+    )
+    leader = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    stop = threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+    stop.start()
+    code = serve_until_stopped(
+        [sys.executable, "-c", leader], port=port, ready="/", announce="up", environment={}
+    )
+    assert code is None
+    assert ended.exists()
 
 
 @pytest.mark.slow
