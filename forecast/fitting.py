@@ -14,6 +14,7 @@ from forecast.data.calendar import calendar_names
 from forecast.data.panel import Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.splits import Split
+from forecast.data.stretches import Stretches
 from forecast.data.windows import WindowIndex
 from forecast.errors import DataError
 from forecast.evaluation.baselines import batches, collect_actual, thin
@@ -28,6 +29,9 @@ from forecast.training.dev import Metric, Objective
 from forecast.training.fit import FitResult, fit, nothing
 
 MOST_LINEAR_WINDOWS = 200_000  # of train, evenly spaced: more rows no longer move the ridge
+STRETCHES = (
+    4  # of train, each left out once to choose the linear path: about a season each in a year
+)
 
 TEACHER_FORCING = {"all": (1.0, 1.0), "none": (0.0, 0.0), "scheduled": (1.0, 0.0)}
 """Share of true values fed to a decoder at the first training batch and in the end."""
@@ -103,6 +107,7 @@ def fit_forecaster(
         on_epoch=on_epoch,
         on_step=on_step,
     )
+    result.network.forget_stretches()
     forecaster = replace(forecaster, network=result.network)
     if model.linear.trust:
         fit_trust(forecaster, panel, split.dev)
@@ -183,11 +188,16 @@ def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linea
     windows = forecaster.spec.windows(panel)
 
     def scaled(index: WindowIndex) -> Iterator[WindowTensors]:
-        for batch in batches(windows, thin(index, most=MOST_LINEAR_WINDOWS), batch_size=1024):
+        for batch in batches(windows, index, batch_size=1024):
             yield network.scaled(batch)
 
     length = count_steps(linear.context, forecaster.spec.frequency) if linear.context else None
-    network.model.fit_linear(scaled(split.train), scaled(split.dev), context_length=length)
+    train = thin(split.train, most=MOST_LINEAR_WINDOWS)
+    stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon)
+    cells = {number: scaled(index) for number, index in stretches.split(train).items()}
+    dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
+    if network.model.fit_linear(cells, dev, context_length=length) is not None:
+        network.stretches = stretches
 
 
 def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forecast.data.stretches import Stretches
 from forecast.data.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
 from forecast.models.heads import PointLoss
@@ -65,6 +66,10 @@ class Job:
     def index(self, part: str) -> WindowIndex:
         """Every window of a part."""
         return self.table.index(part, context=self.row.context, horizon=self.row.horizon)
+
+    def stretches(self) -> Stretches:
+        """Cut the time of train into stretches that the linear path can be fitted without."""
+        return Stretches.of(self.table.panel, self.index("train"), horizon=self.row.horizon)
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,11 @@ def train(job: Job) -> Trained:
     note = ""
     if job.column != "lstm":
         rows = thinned(train_index, 12_000)
-        fit = model.fit_linear(scaled_batches(windows, rows), scaled_batches(windows, dev))
+        cells = job.stretches().split(rows)
+        batches = {cell: scaled_batches(windows, index) for cell, index in cells.items()}
+        fit = model.fit_linear(batches, scaled_batches(windows, dev))
         assert fit is not None
-        note = f"contexts {fit.contexts}, penalty {fit.penalty:g}, dev mae {fit.error:.4f}"
+        note = f"{fit.choice}, rmse {fit.error:.4f}"
         print(f"  linear path: {note}, {time.perf_counter() - began:.0f} s", flush=True)
     step = 0
     if job.column == "ridge":
@@ -161,7 +168,10 @@ def train(job: Job) -> Trained:
         model = refitted(job, model, windows, train_index, dev)
         seconds += time.perf_counter() - again
     weights = sum(weight.numel() for weight in model.parameters())
-    frozen = 0 if model.linear is None else sum(part.numel() for part in model.linear.buffers())
+    frozen = 0
+    if model.linear is not None:
+        model.linear.forget_stretches()
+        frozen = sum(part.numel() for part in model.linear.buffers())
     return Trained(model, windows, seconds, weights, frozen, step, note, dev_errors)
 
 
@@ -173,8 +183,7 @@ def refitted(
         *(np.concatenate(pair) for pair in zip(train_index, job.index("dev"), strict=True))
     )
     model = build(job, windows)
-    if model.linear is not None and chosen.linear is not None:
-        model.linear.load_state_dict(chosen.linear.state_dict())
+    model.linear = copy.deepcopy(chosen.linear)
     last = descend(job, model, windows, whole, dev, keep_last=True)[0]
     last.trust.copy_(chosen.trust)
     return last
@@ -216,7 +225,7 @@ def descend(
 ) -> tuple[Segment, int]:
     """AdamW with warm-up and cosine; the average of the weights that is best on dev is kept."""
     recipe = job.recipe
-    steps = recipe.steps
+    steps, stretches = recipe.steps, job.stretches()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -228,8 +237,9 @@ def descend(
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * rate
         rows = WindowIndex(index.series[chosen.numpy()], index.cutoff[chosen.numpy()])
         past, known, static, target = next(scaled_batches(windows, rows))
+        stretch = stretches.number(*as_tensors(rows))
         model.train()
-        loss = model.head.loss(model(past, known, static), target)
+        loss = model.head.loss(model(past, known, static, target, stretch), target)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)

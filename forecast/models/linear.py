@@ -8,7 +8,8 @@ Letters: N rows, C channels, F features, H outputs (steps of the horizon).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from functools import reduce
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -46,6 +47,57 @@ class Ridge(NamedTuple):
         return product + self.intercept.to(features)
 
 
+class Spectrum(NamedTuple):
+    """Centred normal equations in the axes of their features; any penalty is cheap from here.
+
+    Attributes
+    ----------
+    values, vectors
+        (channel, feature) and (channel, feature, feature): eigenvalues and -vectors of X'X.
+    cross
+        (channel, feature, output): X'y along the eigenvectors.
+    mean_x, mean_y
+        (channel, feature) and (channel, output).
+    rows
+        (channel,) how many, by weight.
+    """
+
+    values: Tensor
+    vectors: Tensor
+    cross: Tensor
+    mean_x: Tensor
+    mean_y: Tensor
+    rows: Tensor
+
+    def ridge(self, penalty: float, *, toward: Ridge | None = None) -> Ridge:
+        """Minimise |y - xW - b|^2 / rows + penalty |W - V|^2, V the weight of `toward` or 0.
+
+        Far from its rows' support a channel thus forecasts as `toward` does: with the regression
+        of all channels together for `toward`, the penalty says how much alike they are.
+        """
+        start = None if toward is None else self.vectors.mT @ toward.weight
+        left = self.cross if start is None else self.cross - self.values[..., None] * start
+        moved = left / (self.values + penalty * self.rows[:, None])[..., None]
+        weight = self.vectors @ (moved if start is None else moved + start)
+        return Ridge(weight, self.mean_y - torch.einsum("cf,cfh->ch", self.mean_x, weight))
+
+
+class Sums(NamedTuple):
+    """What the rows of a regression leave behind, in float64."""
+
+    rows: Tensor  # (channel,) how many, by weight
+    gram: Tensor  # (channel, feature + 1, feature + 1), the last column is 1
+    cross: Tensor  # (channel, feature + 1, output)
+    power: Tensor  # (channel,) sum of squared outputs
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Give the sums of both."""
+        return Sums(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+EMPTY = Sums(*(torch.zeros(0, dtype=torch.float64) for _ in Sums._fields))
+
+
 class NormalEquations:
     """The sums that a ridge regression needs, one set a channel, grown batch by batch.
 
@@ -62,10 +114,8 @@ class NormalEquations:
     [3.0, 1.0]
     """
 
-    def __init__(self) -> None:
-        self.count = torch.zeros(0, dtype=torch.float64)  # (C,) rows that count, by weight
-        self._gram = torch.zeros(0, dtype=torch.float64)  # (C, F+1, F+1), last column is 1
-        self._cross = torch.zeros(0, dtype=torch.float64)  # (C, F+1, H)
+    def __init__(self, sums: Sums = EMPTY) -> None:
+        self.sums = sums
 
     def add(self, features: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Add rows: features (row, channel, feature), target (row, channel, output).
@@ -90,27 +140,49 @@ class NormalEquations:
         rows = torch.cat([torch.nan_to_num(features), torch.ones_like(counted)], dim=-1)
         rows = (rows * counted).transpose(0, 1)  # (C, N, F+1)
         outputs = (torch.nan_to_num(target) * counted).transpose(0, 1)  # (C, N, H)
-        gram = (rows.transpose(1, 2) @ rows).double()
-        cross = (rows.transpose(1, 2) @ outputs).double()
-        if self._gram.numel() == 0:
-            self.count = torch.zeros(gram.shape[0], dtype=torch.float64)
-            self._gram, self._cross = torch.zeros_like(gram), torch.zeros_like(cross)
-        if self._gram.shape != gram.shape or self._cross.shape != cross.shape:
+        sums = Sums(
+            counted.square().sum(dim=(0, 2)).double(),
+            (rows.transpose(1, 2) @ rows).double(),
+            (rows.transpose(1, 2) @ outputs).double(),
+            outputs.double().square().sum(dim=(1, 2)),
+        )
+        if not self.is_empty and self.sums.cross.shape != sums.cross.shape:
             raise ValueError(
                 f"rows of shape {tuple(features.shape)} -> {tuple(target.shape)} do not fit the "
-                f"sums so far (channel, feature + 1, output) = {tuple(self._cross.shape)}"
+                f"sums so far (channel, feature + 1, output) = {tuple(self.sums.cross.shape)}"
             )
-        self.count += counted.square().sum(dim=(0, 2)).double().cpu()
-        self._gram += gram
-        self._cross += cross
+        self.sums = sums if self.is_empty else self.sums.plus(sums)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row was ever added."""
+        return self.sums.rows.numel() == 0
+
+    @property
+    def channels(self) -> int:
+        """Count the regressions."""
+        return len(self.sums.rows)
+
+    @property
+    def output_count(self) -> float:
+        """Count the outputs of all rows and channels, by weight."""
+        return float(self.sums.rows.sum()) * self.sums.cross.shape[-1]
+
+    @classmethod
+    def together(cls, parts: Iterable[Self]) -> Self:
+        """Give the equations of all rows of all parts."""
+        filled = [part.sums for part in parts if not part.is_empty]
+        return cls(reduce(Sums.plus, filled) if filled else EMPTY)
+
+    def pooled(self) -> Self:
+        """Give the equations of one regression for all channels, of the rows of all of them."""
+        return type(self)(Sums(*(part.sum(dim=0, keepdim=True) for part in self.sums)))
 
     def solve(self, penalty: float) -> Ridge:
         """Weights that minimise |y - xW - b|^2 + penalty |W|^2; the intercept is free."""
         return self.path([penalty])[0]
 
-    def path(
-        self, penalties: Sequence[float], *, per_row: bool = False, first: int = 0
-    ) -> list[Ridge]:
+    def path(self, penalties: Sequence[float], *, per_row: bool = False) -> list[Ridge]:
         """Fit once for each penalty; one eigendecomposition a channel serves them all.
 
         Parameters
@@ -120,8 +192,6 @@ class NormalEquations:
         per_row
             Multiply each penalty by the channel's count of rows, so that a penalty means the
             same on short and on long data.
-        first
-            Leave out this many leading features, as if they had never been added.
 
         Raises
         ------
@@ -130,23 +200,41 @@ class NormalEquations:
         """
         if min(penalties) <= 0:
             raise ValueError(f"a ridge penalty must be > 0, found {min(penalties)}")
-        if self._gram.numel() == 0:
+        spectrum = self.spectrum()
+        if not per_row:
+            spectrum = spectrum._replace(rows=torch.ones_like(spectrum.rows))
+        return [spectrum.ridge(penalty) for penalty in penalties]
+
+    def spectrum(self, first: int = 0) -> Spectrum:
+        """Centre the sums and turn them into the axes of their features.
+
+        The leading `first` features are left out, as if they had never been added.
+
+        Raises
+        ------
+        ValueError
+            When no row was ever added.
+        """
+        if self.is_empty:
             raise ValueError("no rows were added: nothing to fit a ridge regression to")
-        count = self.count.clamp(min=1).to(self._gram.device)
-        mean_x = self._gram[:, -1, first:-1] / count[:, None]  # (C, F)
-        mean_y = self._cross[:, -1] / count[:, None]  # (C, H)
+        count, gram, cross, _ = self.sums
+        count = count.clamp(min=1)
+        mean_x = gram[:, -1, first:-1] / count[:, None]  # (C, F)
+        mean_y = cross[:, -1] / count[:, None]  # (C, H)
         rows = count[:, None, None]
-        gram = self._gram[:, first:-1, first:-1] - rows * mean_x[:, :, None] * mean_x[:, None]
-        cross = self._cross[:, first:-1] - rows * mean_x[:, :, None] * mean_y[:, None]
+        gram = gram[:, first:-1, first:-1] - rows * mean_x[:, :, None] * mean_x[:, None]
+        cross = cross[:, first:-1] - rows * mean_x[:, :, None] * mean_y[:, None]
         values, vectors = torch.linalg.eigh(gram)
-        rotated = vectors.transpose(1, 2) @ cross  # (C, F, H)
-        fits = []
-        for penalty in penalties:
-            weighted = penalty * (count[:, None] if per_row else torch.ones_like(count)[:, None])
-            weight = vectors @ (rotated / (values.clamp(min=0) + weighted)[:, :, None])
-            intercept = mean_y - torch.einsum("cf,cfh->ch", mean_x, weight)
-            fits.append(Ridge(weight, intercept))
-        return fits
+        return Spectrum(values.clamp(min=0), vectors, vectors.mT @ cross, mean_x, mean_y, count)
+
+    def squared_error(self, ridge: Ridge) -> float:
+        """Sum the squared errors of a regression over all rows, channels and outputs, by weight.
+
+        It follows from the sums alone: |y - xW|^2 = |y|^2 - 2 W'X'y + W'X'XW.
+        """
+        weight = torch.cat([ridge.weight, ridge.intercept[:, None]], dim=1)  # (C, F+1, H)
+        explained = weight * (2 * self.sums.cross - self.sums.gram @ weight)
+        return float(self.sums.power.sum() - explained.sum())
 
 
 def fit_ridge(batches: Iterable[tuple[Tensor, Tensor]], *, penalty: float) -> Ridge:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from forecast.models.linear import NormalEquations, Ridge
+from forecast.models.linear_choice import LinearChoice, LinearFit, choose, regressions, without
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 3e-1)
-"""Ridge penalties a row that are tried; windows are in units of about 1."""
+CHOICE_STEPS = 12
+"""Steps of the horizon, evenly spread, on which contexts and penalties are chosen."""
 
 COVARIATE_STEPS = 48
 """Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
@@ -32,14 +33,6 @@ class LinearRows(NamedTuple):
     scale: Tensor  # (B, T, 1), one window unit in scaled units
 
 
-class LinearFit(NamedTuple):
-    """What the held-back windows chose."""
-
-    contexts: tuple[int, ...]  # newest steps that each of the averaged regressions reads
-    penalty: float
-    error: float  # mean absolute error on the held-back windows, scaled units
-
-
 class LinearPath(nn.Module):
     """forecast = features · W + b for each target; 0 until it is fitted.
 
@@ -51,80 +44,92 @@ class LinearPath(nn.Module):
 
     weight: Tensor
     intercept: Tensor
+    rest_weight: Tensor  # (stretch, T, F, H), fitted to train without one stretch of time
+    rest_intercept: Tensor  # (stretch, T, H)
 
     def __init__(self, target_count: int, context_length: int, extra: int, horizon: int) -> None:
         super().__init__()
         self.context_length = context_length
-        features = context_length + extra
-        self.register_buffer("weight", torch.zeros(target_count, features, horizon))
+        shape = (target_count, context_length + extra, horizon)
+        self.register_buffer("weight", torch.zeros(shape))
         self.register_buffer("intercept", torch.zeros(target_count, horizon))
+        self.register_buffer("rest_weight", torch.zeros(0, *shape), persistent=False)
+        self.register_buffer("rest_intercept", torch.zeros(0, target_count, horizon), False)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Forecast (B, T, H) from features (B, T, F)."""
-        return Ridge(self.weight, self.intercept).predict(features)
+    def forward(self, features: Tensor, stretch: Tensor | None = None) -> Tensor:
+        """Forecast (B, T, H) from features (B, T, F).
+
+        `stretch` (B,) numbers the stretch of train that each row is from: its forecast is then that
+        of the regression which has not seen it, as every later row's will be. What is left for the
+        network to learn is otherwise less than what it will meet.
+        """
+        if stretch is None or not len(self.rest_weight):
+            return Ridge(self.weight, self.intercept).predict(features)
+        forecast = features.new_empty(*features.shape[:2], self.weight.shape[2])
+        for number, unseen in enumerate(zip(self.rest_weight, self.rest_intercept, strict=True)):
+            here = stretch == number
+            forecast[here] = Ridge(*unseen).predict(features[here])
+        return forecast
+
+    def forget_stretches(self) -> None:
+        """Drop what only training needs."""
+        self.rest_weight, self.rest_intercept = self.rest_weight[:0], self.rest_intercept[:0]
 
     def fit(
         self,
-        train: Iterable[LinearRows],
+        cells: Mapping[int, Iterable[LinearRows]],
         dev: Iterable[LinearRows],
         *,
         contexts: Sequence[int],
-        penalties: Sequence[float] = PENALTIES,
     ) -> LinearFit:
-        """Fit to train rows; contexts and penalty are those with the least absolute error on dev.
+        """Fit to all rows of train; contexts and penalties are chosen on held-back rows.
 
-        A regression is fitted for each context; a choice is one of them or the mean of several
-        neighbouring ones, which is a regression again and errs less than its parts where dev is
-        short. All come from one pass over `train` and one over `dev`: the sums of a shorter
-        context are a part of those of the whole one.
+        Parameters
+        ----------
+        cells
+            Rows of train by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border.
+        dev
+            Rows that are not fitted to.
+        contexts
+            Newest steps of the window that a regression may read; see `choose`.
 
         Raises
         ------
         ValueError
-            When `train` holds no rows.
+            When there are no rows in `cells`.
         """
-        sums = NormalEquations()
-        for rows in train:
-            sums.add(rows.features, rows.target, _row_weight(rows.target))
-        lengths = sorted(set(contexts), reverse=True)
-        fits: dict[tuple[int, float], Ridge] = {}
-        for length in lengths:
-            path = sums.path(penalties, per_row=True, first=self.context_length - length)
-            for penalty, ridge in zip(penalties, path, strict=True):
-                fits[length, penalty] = Ridge(ridge.weight.float(), ridge.intercept.float())
-        ends = range(len(lengths) + 1)
-        spans = [tuple(lengths[a:b]) for a in ends for b in ends[a + 1 :]]
-        chosen, penalty, error = self._best(fits, spans, penalties, dev)
-        self.weight.zero_()
-        self.intercept.zero_()
-        for length in chosen:
-            part = fits[length, penalty]
-            self.weight[:, self.context_length - length :] += part.weight / len(chosen)
-            self.intercept += part.intercept / len(chosen)
-        return LinearFit(chosen, penalty, error)
-
-    def _best(
-        self,
-        fits: Mapping[tuple[int, float], Ridge],
-        spans: Sequence[tuple[int, ...]],
-        penalties: Sequence[float],
-        dev: Iterable[LinearRows],
-    ) -> LinearFit:
-        """Give the span of contexts and the penalty with the least mean absolute error on dev."""
-        choices = [(span, penalty) for penalty in penalties for span in spans]
-        total, count = [0.0] * len(choices), 0
+        sums = {number: NormalEquations() for number in cells}
+        short = {number: NormalEquations() for number in cells}
+        for number, part in cells.items():
+            for rows in part:
+                _add(rows, sums[number])
+                _add(rows, short[number], every=-(-rows.target.shape[-1] // CHOICE_STEPS))
+        held_back = NormalEquations()
         for rows in dev:
-            count += int(rows.target.isfinite().sum())
-            forecasts = {
-                key: fit.predict(rows.features[..., self.context_length - key[0] :])
-                for key, fit in fits.items()
-            }
-            for number, (span, penalty) in enumerate(choices):
-                mean = torch.stack([forecasts[length, penalty] for length in span]).mean(0)
-                error = (mean - rows.target) * rows.scale
-                total[number] += float(torch.nan_to_num(error).abs().sum())
-        best = min(range(len(choices)), key=total.__getitem__)
-        return LinearFit(*choices[best], total[best] / max(count, 1))
+            _add(rows, held_back, every=-(-rows.target.shape[-1] // CHOICE_STEPS))
+        fit = choose(short, held_back, context_length=self.context_length, contexts=contexts)
+        everything = NormalEquations.together(sums.values())
+        whole = self._regression(everything, fit.choice)
+        self.weight.copy_(whole.weight)
+        self.intercept.copy_(whole.intercept)
+        if max(cells) > 0:
+            rests = [without(sums, n, n) for n in range(max(cells) // 2 + 1)]
+            unseen = [
+                self._regression(everything if rest.is_empty else rest, fit.choice)
+                for rest in rests
+            ]
+            self.rest_weight = torch.stack([one.weight for one in unseen]).to(self.weight)
+            self.rest_intercept = torch.stack([one.intercept for one in unseen]).to(self.weight)
+        return fit
+
+    def _regression(self, sums: NormalEquations, choice: LinearChoice) -> Ridge:
+        contexts, penalty, own_penalty = choice
+        found = regressions(sums, self.context_length, [contexts], [penalty], [own_penalty])
+        return next(found)[1]
+
+
+def _add(rows: LinearRows, sums: NormalEquations, *, every: int = 1) -> None:
+    sums.add(rows.features, rows.target[..., ::every], _row_weight(rows.target))
 
 
 def _row_weight(target: Tensor) -> Tensor:

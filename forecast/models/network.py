@@ -7,6 +7,7 @@ Letters: B batch, L context, H horizon, T targets, O head outputs, Q quantile le
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,10 @@ from torch import Tensor, nn
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Batch
 from forecast.models.heads import Head
+from forecast.models.segment import Segment
+
+if TYPE_CHECKING:
+    from forecast.data.stretches import Stretches
 
 
 class Network(nn.Module):
@@ -51,6 +56,7 @@ class Network(nn.Module):
         self.model = model
         self.head = head
         self.target_count = target_count
+        self.stretches: Stretches | None = None  # of train, where the model has fits without each
         channels = target_count + past_count
         buffers = {
             "past_location": scaler.location[:channels],
@@ -83,7 +89,17 @@ class Network(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """Return the head's loss, a mean over the observed targets; the model may see them too."""
         past, known, static, target = self.scaled(batch)
-        return self.head.loss(self.model(past, known, static, target), target)
+        if self.stretches is None:
+            return self.head.loss(self.model(past, known, static, target), target)
+        stretch = self.stretches.number(batch.series, batch.cutoff)
+        return self.head.loss(self.model(past, known, static, target, stretch), target)
+
+    def forget_stretches(self) -> None:
+        """Drop what only training needs."""
+        if self.stretches is not None:
+            self.stretches = None
+            assert isinstance(self.model, Segment)
+            self.model.forget_stretches()
 
     def point(self, params: Tensor) -> Tensor:
         """Point forecasts (B, H, T) in the target's units."""

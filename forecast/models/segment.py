@@ -9,7 +9,7 @@ Shapes: B batch, L context, H horizon, T targets, P past, K known, D hidden, O h
 W steps a segment, n segments of the context, m segments of the horizon, N candidates.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from forecast.models.heads import Head
 from forecast.models.inputs import TargetCoding, WindowSizes, observed_length
+from forecast.models.linear_choice import LinearFit
 from forecast.models.linear_path import (
-    LinearFit,
     LinearPath,
     LinearRows,
     covariate_features,
@@ -165,6 +165,7 @@ class Segment(nn.Module):
         known: Tensor,
         static: Tensor,
         target: Tensor | None = None,  # noqa: ARG002 - one signature for all kinds
+        stretch: Tensor | None = None,
     ) -> Tensor:
         """Forecast all steps.
 
@@ -178,6 +179,8 @@ class Segment(nn.Module):
             (B, n_static), NaN where missing.
         target : Tensor, optional
             Not read.
+        stretch : Tensor, optional
+            (B,), the stretch of train that each window is from, in training; see `LinearPath`.
 
         Returns
         -------
@@ -187,7 +190,7 @@ class Segment(nn.Module):
         scale = self.coding.scale(past[..., : sizes.target_count])
         values = (past[..., : sizes.target_count] - scale.location) / scale.scale
         length = observed_length(past)
-        linear = self._linear_forecast(scale.location, values, past, known)
+        linear = self._linear_forecast(scale.location, values, past, known, stretch)
         steps = self._embed(values, past[..., sizes.target_count :], known, length)
         state = self._encode(steps, static, length)
         hidden = self.dropout(self._decode(state, linear, known[:, sizes.context_length :]))
@@ -201,16 +204,17 @@ class Segment(nn.Module):
 
     def fit_linear(
         self,
-        train: Iterable[WindowTensors],
+        cells: Mapping[int, Iterable[WindowTensors]],
         dev: Iterable[WindowTensors],
         *,
         context_length: int | None = None,
     ) -> LinearFit | None:
         """Fit the linear path in closed form to scaled windows; None when there is no such path.
 
-        Ridge penalty and how much of the context it reads (all, a half, a quarter or an eighth)
-        are those with the least absolute error on `dev`, unless `context_length` states the newest
-        steps to read. Call it before the first optimiser step.
+        Ridge penalties, and how much of the context is read (all, a half, a quarter or an eighth,
+        or the mean of several), are those with the least squared error where a stretch of train is
+        left out and on `dev`; `context_length` states the newest steps to read instead. Windows of
+        train come by cell, see `Stretches.cells`. Call it before the first optimiser step.
         """
         if self.linear is None:
             return None
@@ -219,7 +223,13 @@ class Segment(nn.Module):
             contexts = sorted({max(whole // part, 1) for part in (1, 2, 4, 8)}, reverse=True)
         else:
             contexts = [min(context_length, whole)]
-        return self.linear.fit(self.linear_rows(train), self.linear_rows(dev), contexts=contexts)
+        rows = {number: self.linear_rows(part) for number, part in cells.items()}
+        return self.linear.fit(rows, self.linear_rows(dev), contexts=contexts)
+
+    def forget_stretches(self) -> None:
+        """Drop what only training needs."""
+        if self.linear is not None:
+            self.linear.forget_stretches()
 
     @torch.inference_mode()
     def fit_trust(self, dev: Iterable[WindowTensors]) -> list[float]:
@@ -274,12 +284,18 @@ class Segment(nn.Module):
         return torch.cat(features, dim=-1)
 
     def _linear_forecast(
-        self, location: Tensor, values: Tensor, past: Tensor, known: Tensor
+        self,
+        location: Tensor,
+        values: Tensor,
+        past: Tensor,
+        known: Tensor,
+        stretch: Tensor | None,
     ) -> Tensor | None:
         """Give the linear path's forecast (B, T, H) in window units."""
         if self.linear is None:
             return None
-        forecast: Tensor = self.linear(self._linear_features(location, values, past, known))
+        features = self._linear_features(location, values, past, known)
+        forecast: Tensor = self.linear(features, stretch)
         return forecast
 
     def _embed(

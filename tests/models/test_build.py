@@ -55,7 +55,7 @@ def forecast(kind, head=None, **options):
         ("direct", {"normalization": "mean_std"}),
         ("direct", {"static_into": "steps"}),
         ("recursive", {"teacher_forcing": (0.0, 0.0)}),
-        ("encoder_decoder", {"teacher_forcing": (1.0, 1.0)}),
+        ("encoder_decoder", {"teacher_forcing": (0.0, 0.0)}),
         ("encoder_decoder", {"teacher_forcing_steps": 2}),
         ("recursive", {"head": {"name": "point", "loss": "mse"}}),
         ("direct", {"head": {"name": "point_quantile", "levels": (0.2, 0.5)}}),

@@ -133,13 +133,13 @@ def test_the_childrens_book_is_never_written_wrongly():
     torch.manual_seed(0)
     head = build_head("categorical", categories=5)
     network = build_model("direct", head=head, context_length=8, horizon=1, hidden_size=32)
-    text = torch.tensor(storybook(300), dtype=torch.float32).unsqueeze(-1)
+    text = torch.tensor(storybook(1500), dtype=torch.float32).unsqueeze(-1)
 
     def draws():
-        for _ in range(400):
+        for _ in range(800):
             yield windows(text, torch.randint(len(text) - 9, (64,)).tolist(), 8, 1)
 
-    train(network, head, draws(), rate=0.02)
+    train(network, head, draws())
     words = storybook(2)
     for _ in range(200):
         past = torch.tensor(words[-8:], dtype=torch.float32).view(1, 8, 1)

@@ -102,3 +102,48 @@ def test_wrong_use_is_refused():
         sums.add(x[:4], y)
     with pytest.raises(ValueError, match=r"\(channel, feature\) = \(1, 2\)"):
         sums.solve(1.0).predict(x[:, :, :1])
+
+
+def test_a_ridge_drawn_towards_another_is_that_of_what_is_left():
+    """sklearn on y - xV, with V added again."""
+    x, y = rows(60, 2, 4, 3)
+    sums = NormalEquations()
+    sums.add(x, y)
+    toward = sums.pooled().solve(5.0)
+    fitted = sums.spectrum().ridge(0.1, toward=toward)
+    for channel in range(2):
+        features = x[:, channel].numpy()
+        left = y[:, channel].numpy() - features @ toward.weight[0].numpy()
+        reference = SklearnRidge(alpha=0.1 * 60).fit(features, left)
+        weight = fitted.weight[channel].numpy() - toward.weight[0].numpy()
+        np.testing.assert_allclose(weight.T, reference.coef_, rtol=1e-7)
+        np.testing.assert_allclose(fitted.intercept[channel], reference.intercept_, rtol=1e-7)
+
+
+def test_pooled_is_one_regression_on_the_rows_of_all_channels():
+    x, y = rows(40, 3, 4, 2)
+    sums = NormalEquations()
+    sums.add(x, y)
+    every = (x.flatten(0, 1).unsqueeze(1), y.flatten(0, 1).unsqueeze(1))
+    torch.testing.assert_close(sums.pooled().solve(0.3).weight, fit_ridge([every], penalty=0.3)[0])
+
+
+def test_squared_error_follows_from_the_sums():
+    x, y = rows(40, 3, 4, 2)
+    weight = torch.rand(40, 3, dtype=torch.float64)
+    fitted, held = fit_ridge([(x[:20], y[:20])], penalty=1.0), NormalEquations()
+    held.add(x[20:], y[20:], weight[20:])
+    error = (fitted.predict(x[20:]) - y[20:]).square() * weight[20:, :, None]
+    assert held.squared_error(fitted) == pytest.approx(float(error.sum()), rel=1e-9)
+    assert held.output_count == pytest.approx(float(weight[20:].sum()) * 2)
+
+
+def test_together_is_as_if_added_to_one():
+    x, y = rows(40, 3, 4, 2)
+    first, second, whole = NormalEquations(), NormalEquations(), NormalEquations()
+    first.add(x[:15], y[:15])
+    second.add(x[15:], y[15:])
+    whole.add(x, y)
+    joined = NormalEquations.together([first, NormalEquations(), second])
+    torch.testing.assert_close(joined.solve(0.3).weight, whole.solve(0.3).weight)
+    assert NormalEquations.together([]).is_empty

@@ -46,7 +46,7 @@ def test_a_target_that_follows_its_covariate_is_forecast_by_the_linear_path():
     def error(features):
         path = LinearPath(1, context, features.shape[-1] - context, horizon)
         batch = LinearRows(features, target, torch.ones(rows, 1, 1))
-        return path.fit([batch], [batch], contexts=[context]).error
+        return path.fit({0: [batch]}, [batch], contexts=[context]).error
 
     assert error(torch.cat([window, beside], dim=-1)) < 0.05
     assert error(window) > 1.0

@@ -1,0 +1,131 @@
+"""What the linear path is chosen by, and that training never sees a forecast fitted to its target."""
+
+import math
+
+import pytest
+import torch
+
+from forecast.models.linear import NormalEquations
+from forecast.models.linear_choice import LinearChoice, choose, regressions, within, without
+from forecast.models.linear_path import LinearPath, LinearRows
+
+L, H, T = 8, 2, 3
+
+
+def draw(count, seed, *, noise=0.1, own=0.0):
+    """Rows whose targets follow one regression, `own` of which differs by channel."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.Generator().manual_seed(99)
+    common = 0.3 * torch.randn(1, L, H, generator=truth)
+    apart = 0.3 * torch.randn(T, L, H, generator=truth)
+    x = torch.randn(count, T, L, generator=generator).clamp(-1.5, 1.5)  # no target counts less
+    y = torch.einsum("ntl,tlh->nth", x, common + own * apart)
+    y = y + noise * torch.randn(count, T, H, generator=generator)
+    return LinearRows(x, y, torch.ones(count, T, 1))
+
+
+def path_of(cells, dev):
+    path = LinearPath(T, L, 0, H)
+    return path, path.fit(
+        {number: [rows] for number, rows in cells.items()}, [dev], contexts=[L, L // 2]
+    )
+
+
+def test_targets_that_are_alike_share_one_regression():
+    cells = {number: draw(6, number, noise=0.8) for number in range(0, 15, 2)}
+    _, fit = path_of(cells, draw(200, 50, noise=0.8))
+    assert fit.choice.own_penalty == math.inf
+
+
+def test_targets_that_differ_get_their_own():
+    cells = {number: draw(60, number, own=1.0) for number in range(0, 15, 2)}
+    path, fit = path_of(cells, draw(200, 50, own=1.0))
+    assert fit.choice.own_penalty < math.inf
+    held = draw(200, 51, own=1.0)
+    assert float((path(held.features) - held.target).square().mean().sqrt()) < 0.2
+
+
+def test_the_stated_error_is_that_of_rows_the_fits_have_not_seen():
+    cells = {0: draw(40, 0), 2: draw(30, 2), 3: draw(10, 3), 4: draw(50, 4)}
+    dev = draw(20, 9)
+    _, fit = path_of(cells, dev)
+    total, count = 0.0, 0
+    for held, seen in (
+        ([0], [2, 3, 4]),
+        ([2], [0, 4]),
+        ([4], [0, 2]),
+        (None, [0, 2, 3, 4]),
+    ):
+        sums = NormalEquations()
+        for number in seen:
+            sums.add(cells[number].features, cells[number].target)
+        contexts, penalty, own_penalty = fit.choice
+        ((_, ridge),) = regressions(sums, L, [contexts], [penalty], [own_penalty])
+        rows = dev if held is None else cells[held[0]]
+        error = ridge.predict(rows.features) - rows.target
+        total, count = total + float(error.square().sum()), count + error.numel()
+    assert fit.error == pytest.approx(math.sqrt(total / count), rel=1e-4)
+
+
+def test_in_training_a_row_meets_the_fit_without_its_stretch():
+    cells = {0: draw(40, 0), 1: draw(5, 1), 2: draw(40, 2), 4: draw(40, 4)}
+    path, fit = path_of(cells, draw(20, 9))
+    rows = cells[2]
+    stretch = torch.ones(len(rows.features), dtype=torch.int64)
+    before = path(rows.features, stretch)
+    assert not torch.equal(before, path(rows.features))
+    poisoned = {**cells}
+    for number in (1, 2):  # of the stretch itself, and over its border
+        poisoned[number] = cells[number]._replace(target=cells[number].target + 100.0)
+    sums = {}
+    for number, part in poisoned.items():
+        sums[number] = NormalEquations()
+        sums[number].add(part.features, part.target)
+    ((_, ridge),) = regressions(
+        without(sums, 1, 1),
+        L,
+        [fit.choice.contexts],
+        [fit.choice.penalty],
+        [fit.choice.own_penalty],
+    )
+    torch.testing.assert_close(ridge.predict(rows.features).float(), before, rtol=1e-4, atol=1e-4)
+    path.forget_stretches()
+    torch.testing.assert_close(path(rows.features, stretch), path(rows.features))
+
+
+def test_what_only_training_needs_does_not_travel():
+    path, _ = path_of({0: draw(40, 0), 2: draw(40, 2)}, draw(20, 9))
+    assert set(path.state_dict()) == {"weight", "intercept"}
+    assert len(path.rest_weight) == 2
+
+
+def test_a_lone_stretch_is_chosen_by_dev():
+    rows, dev = draw(40, 0), draw(20, 9)
+    path, fit = path_of({0: rows}, dev)
+    error = float((path(dev.features) - dev.target).square().mean().sqrt())
+    assert fit.error == pytest.approx(error, rel=1e-4)
+    assert not len(path.rest_weight)
+
+
+def test_a_stretch_that_is_nearly_all_there_is_falls_back_on_all():
+    path, _ = path_of({0: draw(40, 0), 1: draw(4, 1)}, draw(20, 9))
+    torch.testing.assert_close(path.rest_weight[0], path.weight)
+
+
+def test_without_rows_to_judge_by_there_is_no_choice():
+    sums = NormalEquations()
+    rows = draw(10, 0)
+    sums.add(rows.features, rows.target)
+    with pytest.raises(ValueError, match="no rows are held back"):
+        choose({0: sums}, NormalEquations(), context_length=L, contexts=[L])
+
+
+def test_parts_are_cut_without_their_borders():
+    cells = {}
+    for number in range(5):
+        cells[number] = NormalEquations()
+        rows = draw(10 + number, number)
+        cells[number].add(rows.features, rows.target)
+    assert float(without(cells, 1, 1).sums.rows[0]) == 10 + 14
+    assert float(within(cells, 0, 1).sums.rows[0]) == 10 + 11 + 12
+    assert LinearChoice((8,), 0.1, math.inf).contexts == (8,)
