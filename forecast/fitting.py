@@ -1,12 +1,15 @@
 """From a panel and its split to a trained, calibrated forecaster; reads and registers nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from forecast.config.duration import count_steps, duration_s
 from forecast.config.modelling import Linear, Model, Training, Transfer
@@ -16,12 +19,14 @@ from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.splits import Split
 from forecast.data.stretches import Stretches
 from forecast.data.windows import WindowIndex
-from forecast.errors import DataError
+from forecast.errors import DataError, ModelError
 from forecast.evaluation.baselines import batches, collect_actual, thin
 from forecast.evaluation.intervals import calibrate
 from forecast.evaluation.metrics import seasonal_scale
 from forecast.forecaster import Forecaster, assemble
 from forecast.models.build import build_head
+from forecast.models.ensemble import members_of
+from forecast.models.network import Network
 from forecast.models.segment import Segment, WindowTensors
 from forecast.models.transfer import freeze, take_weights
 from forecast.spec import Spec
@@ -29,9 +34,6 @@ from forecast.training.dev import Metric, Objective
 from forecast.training.fit import FitResult, fit, nothing
 
 MOST_LINEAR_WINDOWS = 200_000  # of train, evenly spaced: more rows no longer move the ridge
-STRETCHES = (
-    4  # of train, each left out once to choose the linear path: about a season each in a year
-)
 
 TEACHER_FORCING = {"all": (1.0, 1.0), "none": (0.0, 0.0), "scheduled": (1.0, 0.0)}
 """Share of true values fed to a decoder at the first training batch and in the end."""
@@ -79,20 +81,20 @@ def fit_forecaster(
     folder
         Of the checkpoints, belonging to exactly this data and these settings.
     start
-        A forecaster whose weights the training starts from.
+        A forecaster of the same shape, whose weights the training starts from.
 
     Raises
     ------
     DataError
         When no window is left to train on or to choose by.
     ModelError
-        When training fails.
+        When the weights to start from are of another shape, or training fails.
     """
     _require_windows(split)
     torch.set_num_threads(training.threads or torch.get_num_threads())
     forecaster = untrained(panel, split, spec, model=model, seed=training.seed)
     if start is not None:
-        forecaster.network.load_state_dict(start.network.state_dict())
+        _continue_from(forecaster, start)
     else:
         fit_linear(forecaster, panel, split, model.linear)
         start_from(forecaster, model.transfer)
@@ -169,6 +171,7 @@ def model_arguments(model: Model, spec: Spec, *, known_names: Sequence[str]) -> 
             count_steps(model.segment_length, spec.frequency) if model.segment_length else None
         ),
         "linear": model.linear.enabled,
+        "ensemble": model.ensemble,
         "seasons": _seasons(spec),
         "known_names": list(known_names),
     }
@@ -181,9 +184,13 @@ def _seasons(spec: Spec) -> list[int]:
 
 
 def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linear) -> None:
-    """Fit the closed-form linear path, where the model has one, to train windows."""
+    """Fit the closed-form linear path, where the model has one, to train windows.
+
+    It has no random start: the members of an ensemble get copies.
+    """
     network = forecaster.network
-    if not isinstance(network.model, Segment):
+    segments = _segments(network)
+    if not segments:
         return
     windows = forecaster.spec.windows(panel)
 
@@ -196,36 +203,73 @@ def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linea
     stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon)
     cells = {number: scaled(index) for number, index in stretches.split(train).items()}
     dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
-    if network.model.fit_linear(cells, dev, context_length=length) is not None:
+    if segments[0].fit_linear(cells, dev, context_length=length) is not None:
         network.stretches = stretches
+        for other in segments[1:]:
+            other.linear = deepcopy(segments[0].linear)
 
 
 def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
     """Set how much of the network's correction to the linear path is kept, by dev."""
     network = forecaster.network
-    if not isinstance(network.model, Segment) or network.head.raw_target:
+    segments = _segments(network)
+    if not segments or network.head.raw_target:
         return
     windows = forecaster.spec.windows(panel)
     index = thin(dev, most=MOST_LINEAR_WINDOWS)
-    network.model.fit_trust(
-        network.scaled(batch) for batch in batches(windows, index, batch_size=256)
-    )
+    scaled = (network.scaled(batch) for batch in batches(windows, index, batch_size=256))
+    segments[0].fit_trust(scaled, others=segments[1:])
+
+
+def _segments(network: Network) -> list[Segment]:
+    """Give the network's members where they are of the segment kind."""
+    return [member for member in members_of(network.model) if isinstance(member, Segment)]
+
+
+def _continue_from(forecaster: Forecaster, start: Forecaster) -> None:
+    try:
+        forecaster.network.load_state_dict(start.network.state_dict())
+    except RuntimeError as error:
+        changed = ", ".join(
+            f"{key} {start.architecture.get(key)} there and {value} here"
+            for key, value in forecaster.architecture.items()
+            if start.architecture.get(key) != value
+        )
+        raise ModelError(
+            f"the weights to start from are of another shape ({changed}); restore these settings, "
+            "or start from scratch (retrain.init)"
+        ) from error
 
 
 def start_from(forecaster: Forecaster, transfer: Transfer) -> None:
     """Take another run's weights and freeze parts, as the config asks.
 
+    The members of an ensemble take from those of the other run in turn, over again where it has
+    fewer.
+
     Raises
     ------
     ModelError
-        When there is no such bundle, or its weights do not fit.
+        When there is no such bundle, its weights do not fit, or members would start alike.
     """
-    network = forecaster.network.model
+    members = members_of(forecaster.network.model)
     if transfer.bundle is not None:
-        other = Forecaster.load(transfer.bundle).network.model
-        take_weights(network, other.state_dict(), parts=transfer.parts)
+        others = members_of(Forecaster.load(transfer.bundle).network.model)
+        for member, other in zip(members, cycle(others), strict=False):
+            take_weights(member, other.state_dict(), parts=transfer.parts)
+        if len(others) < len(members) and _are_alike(members[0], members[len(others)]):
+            raise ModelError(
+                f"model.transfer: {transfer.bundle} has {len(others)} of the {len(members)} "
+                "members of model.ensemble, and with all parts taken they would start alike; leave "
+                "one out of model.transfer.parts, or lower model.ensemble"
+            )
     if transfer.freeze:
-        freeze(network, transfer.freeze)
+        for member in members:
+            freeze(member, transfer.freeze)
+
+
+def _are_alike(one: nn.Module, other: nn.Module) -> bool:
+    return all(map(torch.equal, one.parameters(), other.parameters()))
 
 
 def objective_of(metric: Metric, panel: Panel, split: Split, spec: Spec) -> Objective:

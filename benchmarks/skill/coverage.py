@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.data.windows import WindowIndex, Windows
+from forecast.models.ensemble import Ensemble
 from forecast.models.segment import Segment
 
 from .recipe import scaled_batches
@@ -17,7 +18,7 @@ RATE = 0.05  # how fast a channel's level follows what its intervals missed
 
 @torch.inference_mode()
 def residuals(
-    model: Segment, windows: Windows, index: WindowIndex, *, every: int = 1
+    model: Segment | Ensemble, windows: Windows, index: WindowIndex, *, every: int = 1
 ) -> NDArray[np.float32]:
     """Actual minus point forecast at every `every`-th origin, (origin, step, channel)."""
     chosen = WindowIndex(index.series[::every], index.cutoff[::every])

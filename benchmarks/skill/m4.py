@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import panel_from_frame
 from forecast.data.windows import Windows
+from forecast.models.ensemble import Ensemble, members_of
 from forecast.models.segment import Segment
 
 from .tables import Table, as_tensors, folder
@@ -79,7 +80,9 @@ def read_m4() -> tuple[Table, Array]:
 
 
 @torch.inference_mode()
-def owa(models: list[Segment], windows: Windows, part: str, *, of_ridge: bool = False) -> Scores:
+def owa(
+    models: list[Segment | Ensemble], windows: Windows, part: str, *, of_ridge: bool = False
+) -> Scores:
     """Score the models' mean forecast, or the first one's linear path, of "dev" or "test"."""
     table, units = read_m4()
     index = table.index(part, context=windows.context_length, horizon=HORIZON)
@@ -89,8 +92,10 @@ def owa(models: list[Segment], windows: Windows, part: str, *, of_ridge: bool = 
         ..., 0
     ]
     if of_ridge:
-        (rows,) = models[0].linear_rows([(*inputs, batch.target)])
-        path = models[0].linear
+        first = members_of(models[0])[0]
+        assert isinstance(first, Segment)
+        (rows,) = first.linear_rows([(*inputs, batch.target)])
+        path = first.linear
         assert path is not None
         location = batch.target.mT - rows.target * rows.scale
         point = (path(rows.features) * rows.scale + location)[:, 0]

@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from forecast.data.stretches import Stretches
 from forecast.data.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
+from forecast.models.ensemble import Ensemble, members_of
 from forecast.models.heads import PointLoss
 from forecast.models.segment import Segment
 
 from .tables import Row, Table, as_tensors
 
 Column = Literal["lstm", "ridge", "both"]
+Model = Segment | Ensemble
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Recipe:
     """What is the same for every row; each value chosen on dev windows."""
 
     width: int = 128
+    members: int = 2  # of the ensemble
     longest_segment: int = 48  # readings in one recurrent step: a day, and no more than this
     dropout: float = 0.3
     loss: PointLoss = "mae"
@@ -76,7 +79,7 @@ class Job:
 class Trained:
     """A forecaster and what its training took."""
 
-    model: Segment
+    model: Model
     windows: Windows
     seconds: float
     weights: int  # moved by the optimiser
@@ -102,8 +105,13 @@ def thinned(index: WindowIndex, most: int) -> WindowIndex:
     return WindowIndex(index.series[::every], index.cutoff[::every])
 
 
+def segments(model: Model) -> list[Segment]:
+    """Give the members of an ensemble, or the one network."""
+    return [member for member in members_of(model) if isinstance(member, Segment)]
+
+
 @torch.inference_mode()
-def errors(models: list[Segment], windows: Windows, index: WindowIndex) -> tuple[float, float]:
+def errors(models: list[Model], windows: Windows, index: WindowIndex) -> tuple[float, float]:
     """Mean squared and absolute error of the models' mean forecast over all windows and steps."""
 
     def forecast_errors() -> Iterator[Tensor]:
@@ -115,13 +123,12 @@ def errors(models: list[Segment], windows: Windows, index: WindowIndex) -> tuple
 
 
 @torch.inference_mode()
-def ridge_errors(
-    models: list[Segment], windows: Windows, index: WindowIndex
-) -> tuple[float, float]:
+def ridge_errors(models: list[Model], windows: Windows, index: WindowIndex) -> tuple[float, float]:
     """Mean squared and absolute error of the first model's linear path alone."""
-    path = models[0].linear
+    first = segments(models[0])[0]
+    path = first.linear
     assert path is not None
-    rows = models[0].linear_rows(scaled_batches(windows, index))
+    rows = first.linear_rows(scaled_batches(windows, index))
     return _means((path(row.features) - row.target) * row.scale for row in rows)
 
 
@@ -148,17 +155,23 @@ def train(job: Job) -> Trained:
         rows = thinned(train_index, 12_000)
         cells = job.stretches().split(rows)
         batches = {cell: scaled_batches(windows, index) for cell, index in cells.items()}
-        fit = model.fit_linear(batches, scaled_batches(windows, dev))
+        first, *others = segments(model)
+        fit = first.fit_linear(batches, scaled_batches(windows, dev))
         assert fit is not None
+        for other in others:
+            other.linear = copy.deepcopy(first.linear)
         note = f"{fit.choice}, rmse {fit.error:.4f}"
         print(f"  linear path: {note}, {time.perf_counter() - began:.0f} s", flush=True)
     step = 0
     if job.column == "ridge":
-        nn.init.zeros_(model.output.weight)
-        nn.init.zeros_(model.output.bias)
+        for member in segments(model):
+            nn.init.zeros_(member.output.weight)
+            nn.init.zeros_(member.output.bias)
     else:
         model, step = descend(job, model, windows, train_index, dev)
-        trust = model.fit_trust(scaled_batches(windows, thinned(job.index("dev"), 700)))
+        first, *others = segments(model)
+        rows = scaled_batches(windows, thinned(job.index("dev"), 700))
+        trust = first.fit_trust(rows, others=others)
         note += f", trust {[round(share, 2) for share in trust]}"
         print(f"  trust {trust}", flush=True)
     seconds = time.perf_counter() - began
@@ -169,27 +182,30 @@ def train(job: Job) -> Trained:
         seconds += time.perf_counter() - again
     weights = sum(weight.numel() for weight in model.parameters())
     frozen = 0
-    if model.linear is not None:
-        model.linear.forget_stretches()
-        frozen = sum(part.numel() for part in model.linear.buffers())
+    for member in segments(model):
+        member.forget_stretches()
+        if member.linear is not None:
+            frozen = sum(part.numel() for part in member.linear.buffers())  # one for all members
     return Trained(model, windows, seconds, weights, frozen, step, note, dev_errors)
 
 
 def refitted(
-    job: Job, chosen: Segment, windows: Windows, train_index: WindowIndex, dev: WindowIndex
-) -> Segment:
+    job: Job, chosen: Model, windows: Windows, train_index: WindowIndex, dev: WindowIndex
+) -> Model:
     """Train anew on train and dev, as many steps as before, everything chosen as before."""
     whole = WindowIndex(
         *(np.concatenate(pair) for pair in zip(train_index, job.index("dev"), strict=True))
     )
     model = build(job, windows)
-    model.linear = copy.deepcopy(chosen.linear)
+    for member, before in zip(segments(model), segments(chosen), strict=True):
+        member.linear = copy.deepcopy(before.linear)
     last = descend(job, model, windows, whole, dev, keep_last=True)[0]
-    last.trust.copy_(chosen.trust)
+    for member, before in zip(segments(last), segments(chosen), strict=True):
+        member.trust.copy_(before.trust)
     return last
 
 
-def build(job: Job, windows: Windows) -> Segment:
+def build(job: Job, windows: Windows) -> Model:
     """Give an untrained network of the row's sizes."""
     torch.manual_seed(job.seed)
     table, recipe = job.table, job.recipe
@@ -209,20 +225,21 @@ def build(job: Job, windows: Windows) -> Segment:
         linear=job.column != "lstm",
         seasons=seasons,
         known_names=windows.known_names,
+        ensemble=recipe.members,
     )
-    assert isinstance(model, Segment)
+    assert isinstance(model, Segment | Ensemble)
     return model
 
 
 def descend(
     job: Job,
-    model: Segment,
+    model: Model,
     windows: Windows,
     index: WindowIndex,
     dev: WindowIndex,
     *,
     keep_last: bool = False,
-) -> tuple[Segment, int]:
+) -> tuple[Model, int]:
     """AdamW with warm-up and cosine; the average of the weights that is best on dev is kept."""
     recipe = job.recipe
     steps, stretches = recipe.steps, job.stretches()
@@ -239,10 +256,11 @@ def descend(
         past, known, static, target = next(scaled_batches(windows, rows))
         stretch = stretches.number(*as_tensors(rows))
         model.train()
-        loss = model.head.loss(model(past, known, static, target, stretch), target)
         optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        for member in segments(model):
+            forecast = member(past, known, static, target, stretch)
+            member.head.loss(forecast, target).backward()
+            nn.utils.clip_grad_norm_(member.parameters(), recipe.clip)
         optimizer.step()
         follow(average, model, min(recipe.average, (1 + step) / (10 + step)))
         if step % max(1, steps // recipe.checks) == 0 or step == steps:

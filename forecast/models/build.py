@@ -17,6 +17,7 @@ from forecast.models.distributions import (
     StudentTHead,
 )
 from forecast.models.encoder_decoder import EncoderDecoder
+from forecast.models.ensemble import Ensemble
 from forecast.models.heads import DECILES, Head, PointHead, PointLoss, PointQuantileHead
 from forecast.models.inputs import TargetCoding, WindowSizes
 from forecast.models.normalization import Normalization
@@ -115,6 +116,7 @@ def build_model(
     linear: bool = True,
     seasons: Sequence[int] = (),
     known_names: Sequence[str] = (),
+    ensemble: int = 1,
 ) -> nn.Module:
     """Give an untrained forecaster of that kind.
 
@@ -149,6 +151,9 @@ def build_model(
         Steps of the seasons whose naive forecasts "segment" mixes in.
     known_names : sequence of str
         Names of the known channels: the linear path reads the phase of day and week from them.
+    ensemble : int
+        Members, each with its own random weights, whose forecasts are averaged; the first is what
+        one alone would be.
     """
     sizes = WindowSizes(
         context_length, horizon, target_count, past_count, known_count, static_count
@@ -158,28 +163,32 @@ def build_model(
     )
     categories = head.categories if isinstance(head, CategoricalHead) else 0
     coding = TargetCoding(normalization, categories)
-    match kind:
-        case "direct":
-            return Direct(head, sizes, options, coding, static_into=static_into)
-        case "recursive" | "encoder_decoder":
-            network = Recursive if kind == "recursive" else EncoderDecoder
-            return network(
-                head,
-                sizes,
-                options,
-                coding,
-                static_into=static_into,
-                teacher_forcing=(*teacher_forcing, teacher_forcing_steps),
-            )
-        case "aligned":
-            return Aligned(head, sizes, options, static_into=static_into)
-        case "segment":
-            segment = SegmentOptions(
-                segment_length or default_segment_length(context_length, horizon),
-                dropout,
-                linear,
-                tuple(season for season in seasons if season <= context_length),
-                day_cycles(known_names),
-            )
-            return Segment(head, sizes, options, coding, segment)
-    raise ValueError(f"no kind is called {kind!r}; there are {', '.join(get_args(Kind))}")
+
+    def member() -> nn.Module:
+        match kind:
+            case "direct":
+                return Direct(head, sizes, options, coding, static_into=static_into)
+            case "recursive" | "encoder_decoder":
+                network = Recursive if kind == "recursive" else EncoderDecoder
+                return network(
+                    head,
+                    sizes,
+                    options,
+                    coding,
+                    static_into=static_into,
+                    teacher_forcing=(*teacher_forcing, teacher_forcing_steps),
+                )
+            case "aligned":
+                return Aligned(head, sizes, options, static_into=static_into)
+            case "segment":
+                segment = SegmentOptions(
+                    segment_length or default_segment_length(context_length, horizon),
+                    dropout,
+                    linear,
+                    tuple(season for season in seasons if season <= context_length),
+                    day_cycles(known_names),
+                )
+                return Segment(head, sizes, options, coding, segment)
+        raise ValueError(f"no kind is called {kind!r}; there are {', '.join(get_args(Kind))}")
+
+    return member() if ensemble == 1 else Ensemble(head, [member() for _ in range(ensemble)])

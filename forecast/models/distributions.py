@@ -4,13 +4,14 @@ Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels, 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.models.heads import observed_mean
+from forecast.models.heads import mean_of, observed_mean
 from forecast.models.quantile_functions import (
     bisect,
     negative_binomial_quantiles,
@@ -57,6 +58,10 @@ class GaussianHead:
         standard: Tensor = torch.special.ndtri(levels).to(params.dtype)
         return mean + deviation * standard
 
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give the mean of means and deviations, and so of every quantile."""
+        return mean_of(params)
+
 
 @dataclass(frozen=True)
 class StudentTHead:
@@ -98,6 +103,16 @@ class StudentTHead:
         standard = student_t_quantiles(freedom, levels)
         return middle.unsqueeze(-1) + spread.unsqueeze(-1) * standard
 
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give the mean location and scale, and the harmonic mean of the degrees of freedom.
+
+        A quantile is nearly linear in 1 / freedom (Cornish & Fisher 1938): one network that is
+        sure of a normal distribution does not take the tails of the others away.
+        """
+        mean = mean_of(params)
+        tails = mean_of([1 / one[..., 2:] for one in params])
+        return torch.cat([mean[..., :2], 1 / tails], dim=-1)
+
 
 @dataclass(frozen=True)
 class NegativeBinomialHead:
@@ -138,6 +153,10 @@ class NegativeBinomialHead:
         """Give counts, (B, H, T, Q)."""
         mean, dispersion = params.unbind(-1)
         return negative_binomial_quantiles(mean, dispersion, levels).to(params.dtype)
+
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give the mean of means and dispersions: quantiles stay counts."""
+        return mean_of(params)
 
 
 @dataclass(frozen=True)
@@ -199,6 +218,16 @@ class AsymmetricLaplaceHead:
         solved = bisect(cdf, own.amin(-1), own.amax(-1), level.squeeze(-1))
         return solved.cummax(dim=-1).values  # rounding alone could turn two around
 
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Mix all components: those of one network are in no order that another one keeps.
+
+        The density is the mean of the densities, params then hold more components, and the point
+        is the mean of the points.
+        """
+        each = [one.chunk(4, dim=-1) for one in params]
+        middle, spread, tilt, weight = (torch.cat(part, dim=-1) for part in zip(*each, strict=True))
+        return torch.cat([middle, spread, tilt, weight - math.log(len(params))], dim=-1)
+
 
 @dataclass(frozen=True)
 class CategoricalHead:
@@ -234,3 +263,7 @@ class CategoricalHead:
         reached = params.exp().cumsum(-1).unsqueeze(-2) >= levels.to(params.dtype).unsqueeze(-1)
         reached[..., -1] = True  # the sum of probabilities may round below 1
         return reached.to(torch.uint8).argmax(dim=-1).to(params.dtype)
+
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Average probabilities: a mean of codes would be a class that nobody named."""
+        return torch.stack(list(params)).logsumexp(dim=0) - math.log(len(params))

@@ -43,6 +43,18 @@ class Head(Protocol):
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
         """Give the values at `levels` (Q,), (B, H, T, Q), never decreasing along Q."""
 
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give one forecast from those of several networks, as params that this head reads.
+
+        Its quantiles are the means of theirs, or close to that (Vincent 1912), except where a
+        quantile says little: mixtures and classes average probabilities.
+        """
+
+
+def mean_of(params: Sequence[Tensor]) -> Tensor:
+    """Average, adding one after the other: what rises in each still rises after rounding."""
+    return sum(params[1:], start=params[0]) / len(params)
+
 
 def observed_mean(loss: Tensor, observed: Tensor) -> Tensor:
     """Average `loss` where `observed`; zero, with zero gradients, where nothing is."""
@@ -133,6 +145,10 @@ class PointHead:
         """Repeat the point at every level."""
         return params.expand(*params.shape[:-1], levels.numel())
 
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give the mean point."""
+        return mean_of(params)
+
 
 @dataclass(frozen=True)
 class PointQuantileHead:
@@ -189,3 +205,7 @@ class PointQuantileHead:
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
         """Give the trained quantiles, or read between them, (B, H, T, Q)."""
         return interpolate_levels(params[..., 1:], self.levels, levels)
+
+    def average(self, params: Sequence[Tensor]) -> Tensor:
+        """Give the mean point and the mean of each quantile."""
+        return mean_of(params)

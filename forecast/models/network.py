@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Batch
+from forecast.models.ensemble import members_of
 from forecast.models.heads import Head
 from forecast.models.segment import Segment
 
@@ -87,19 +88,24 @@ class Network(nn.Module):
         )
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the head's loss, a mean over the observed targets; the model may see them too."""
-        past, known, static, target = self.scaled(batch)
-        if self.stretches is None:
-            return self.head.loss(self.model(past, known, static, target), target)
-        stretch = self.stretches.number(batch.series, batch.cutoff)
-        return self.head.loss(self.model(past, known, static, target, stretch), target)
+        """Return the head's loss, a mean over the observed targets; the model may see them too.
+
+        Of an ensemble it is the mean of the losses that its members' own forecasts have.
+        """
+        inputs: tuple[Tensor, ...] = self.scaled(batch)
+        target = inputs[-1]
+        if self.stretches is not None:
+            inputs = (*inputs, self.stretches.number(batch.series, batch.cutoff))
+        losses = [self.head.loss(member(*inputs), target) for member in members_of(self.model)]
+        return torch.stack(losses).mean()
 
     def forget_stretches(self) -> None:
         """Drop what only training needs."""
         if self.stretches is not None:
             self.stretches = None
-            assert isinstance(self.model, Segment)
-            self.model.forget_stretches()
+            for member in members_of(self.model):
+                assert isinstance(member, Segment)
+                member.forget_stretches()
 
     def point(self, params: Tensor) -> Tensor:
         """Point forecasts (B, H, T) in the target's units."""

@@ -232,29 +232,37 @@ class Segment(nn.Module):
             self.linear.forget_stretches()
 
     @torch.inference_mode()
-    def fit_trust(self, dev: Iterable[WindowTensors]) -> list[float]:
+    def fit_trust(
+        self, dev: Iterable[WindowTensors], *, others: Sequence["Segment"] = ()
+    ) -> list[float]:
         """Set how much of its correction to the linear path each target keeps, 0 to 1.
 
         The share is the least-squares one on `dev`, in closed form: with r the linear path's
         error and d the network's correction, sum(d r) / sum(d^2). Where the network found nothing
-        that holds beyond train, the forecast falls back on the linear path. Call it after
-        training; without a linear path it stays 1.
+        that holds beyond train, the forecast falls back on the linear path. `others` are the other
+        members of an ensemble, with the same linear path: d is then the mean of their corrections,
+        whose noise is less, and all keep the same share. Call it after training; without a linear
+        path it stays 1.
         """
         if self.linear is None:
             return self.trust.tolist()
-        self.trust.fill_(1.0)
-        self.eval()
+        members = (self, *others)
+        for member in members:
+            member.trust.fill_(1.0)
+            member.eval()
         agreement, power = torch.zeros_like(self.trust), torch.zeros_like(self.trust)
         for past, known, static, target in dev:
             (rows,) = self.linear_rows([(past, known, static, target)])
             left = ((rows.target - self.linear(rows.features)) * rows.scale).mT  # (B, H, T)
-            missed = target - self.head.point(self(past, known, static))
+            forecasts = [member(past, known, static) for member in members]
+            missed = target - self.head.point(self.head.average(forecasts))
             correction = torch.where(left.isfinite(), left - missed, 0.0)
             agreement += (correction * torch.nan_to_num(left)).sum(dim=(0, 1))
             power += correction.square().sum(dim=(0, 1))
-        self.trust.copy_(torch.where(power > 0, agreement / power.clamp(min=1e-30), 1.0))
-        self.trust.clamp_(0.0, 1.0)
-        return self.trust.tolist()
+        share = torch.where(power > 0, agreement / power.clamp(min=1e-30), 1.0).clamp(0.0, 1.0)
+        for member in members:
+            member.trust.copy_(share)
+        return share.tolist()
 
     @torch.no_grad()
     def linear_rows(self, batches: Iterable[WindowTensors]) -> Iterator[LinearRows]:

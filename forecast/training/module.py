@@ -13,11 +13,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim import swa_utils
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer, swa_utils
 from torch.optim.lr_scheduler import LambdaLR
 
 from forecast.data.windows import Batch
 from forecast.errors import ModelError
+from forecast.models.ensemble import members_of
 from forecast.models.network import Network
 from forecast.training.dev import DevSet
 from forecast.training.ema import warm_average
@@ -138,6 +140,23 @@ class TrainingModule(pl.LightningModule):
         mean = self.trainer.strategy.reduce(observed.clone(), reduce_op="mean")
         assert isinstance(mean, Tensor)
         return observed / mean.clamp(min=1e-9)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the members of an ensemble one by one, as far as each would be clipped alone.
+
+        Their gradients are those of a mean, so the largest norm is shared out too.
+        """
+        members = members_of(self.network.model)
+        if len(members) == 1 or gradient_clip_val is None:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        for member in members:
+            clip_grad_norm_(member.parameters(), gradient_clip_val / len(members))
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the average of the weights."""
