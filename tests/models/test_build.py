@@ -54,6 +54,7 @@ def forecast(kind, head=None, **options):
         ("direct", {"output_identity": True}),
         ("direct", {"normalization": "mean_std"}),
         ("direct", {"static_into": "steps"}),
+        ("direct", {"ensemble": 2}),
         ("recursive", {"teacher_forcing": (0.0, 0.0)}),
         ("encoder_decoder", {"teacher_forcing": (0.0, 0.0)}),
         ("encoder_decoder", {"teacher_forcing_steps": 2}),
@@ -98,6 +99,7 @@ def test_the_same_seed_gives_the_same_weights(kind):
         ({"initial_state": "learned"}, "model"),
         ({"peepholes": "full"}, "model"),
         ({"output_identity": True}, "model"),
+        ({"ensemble": 3}, "model"),
     ],
 )
 def test_config_fields_reach_the_builders(changed, into):
