@@ -281,3 +281,28 @@ def test_a_gpu_gives_what_the_cpu_gives(cell):
     wanted, _ = network(steps, None, length)
     found, _ = network.to("cuda")(steps.to("cuda"), None, length.to("cuda"))
     torch.testing.assert_close(found.cpu(), wanted, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_features_that_never_vary_act_as_a_bias(layers):
+    """The kernel gets fewer columns where some are constant: forecasts and gradients stay."""
+    torch.manual_seed(0)
+    stack = Recurrent(4, CellOptions(hidden_size=5, layers=layers))
+    steps = torch.randn(3, 7, 4)
+    steps[..., 1], steps[..., 3] = 1.0, -0.5
+    outputs, after = stack(steps)
+    outputs[:, -1].sum().backward()
+    found = [weight.grad.clone() for weight in stack.parameters()]
+    stack.zero_grad()
+    wanted, (hidden, carry) = stack.stack.kernel(steps)
+    wanted[:, -1].sum().backward()
+    assert torch.allclose(outputs, wanted, atol=1e-6)
+    assert torch.allclose(after.hidden, hidden, atol=1e-6)
+    assert torch.allclose(after.carry, carry, atol=1e-6)
+    for grad, weight in zip(found, stack.parameters(), strict=True):
+        assert torch.allclose(grad, weight.grad, atol=1e-5)
+
+
+def test_an_input_that_never_varies_at_all_is_still_read():
+    stack, steps = Recurrent(2, CellOptions(hidden_size=5)), torch.ones(3, 7, 2)
+    assert torch.equal(stack(steps)[0], stack.stack.kernel(steps)[0])
