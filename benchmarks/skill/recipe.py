@@ -32,16 +32,16 @@ class Recipe:
     """What is the same for every row; each value chosen on dev windows."""
 
     width: int = 128
-    members: int = 2  # of the ensemble
+    members: int = 1  # of the ensemble
     longest_segment: int = 48  # readings in one recurrent step: a day, and no more than this
     dropout: float = 0.3
     loss: PointLoss = "mae"
-    steps: int = 600
-    sequences: int = 256  # windows times channels in one optimiser step
+    steps: int = 1200
+    sequences: int = 128  # windows times channels in one optimiser step
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     average: float = 0.99  # decay of the moving average of weights
-    checks: int = 3  # looks at dev
+    checks: int = 6  # looks at dev
     dev_windows: int = 250  # spread evenly over dev, for each look
     seasons: int = 2  # naive candidates of: nothing, the day, the day and the week
     clip: float = 1.0

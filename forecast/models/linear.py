@@ -227,6 +227,13 @@ class NormalEquations:
         values, vectors = torch.linalg.eigh(gram)
         return Spectrum(values.clamp(min=0), vectors, vectors.mT @ cross, mean_x, mean_y, count)
 
+    def mean_forecast(self, ridge: Ridge) -> Tensor:
+        """Give the mean forecast of a regression over all rows, by weight, (channel, output)."""
+        count, gram, _, _ = self.sums
+        mean_x = gram[:, -1, :-1] / count.clamp(min=1e-30)[:, None]
+        weight = ridge.weight.to(gram)
+        return torch.einsum("cf,cfh->ch", mean_x, weight) + ridge.intercept.to(gram)
+
     def squared_error(self, ridge: Ridge) -> float:
         """Sum the squared errors of a regression over all rows, channels and outputs, by weight.
 

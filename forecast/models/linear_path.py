@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from forecast.models.linear import NormalEquations, Ridge
-from forecast.models.linear_choice import LinearChoice, LinearFit, choose, regressions, without
+from forecast.models.linear_choice import (
+    LinearChoice,
+    LinearFit,
+    choose,
+    regressions,
+    within,
+    without,
+)
 
 CHOICE_STEPS = 12
 """Steps of the horizon, evenly spread, on which contexts and penalties are chosen."""
@@ -60,8 +67,8 @@ class LinearPath(nn.Module):
         """Forecast (B, T, H) from features (B, T, F).
 
         `stretch` (B,) numbers the stretch of train that each row is from: its forecast is then that
-        of the regression which has not seen it, as every later row's will be. What is left for the
-        network to learn is otherwise less than what it will meet.
+        of the regression which has seen no more of it than its level, much as a later row's will
+        be. What is left for the network to learn is otherwise less than what it will meet.
         """
         if stretch is None or not len(self.rest_weight):
             return Ridge(self.weight, self.intercept).predict(features)
@@ -113,11 +120,11 @@ class LinearPath(nn.Module):
         self.weight.copy_(whole.weight)
         self.intercept.copy_(whole.intercept)
         if max(cells) > 0:
-            rests = [without(sums, n, n) for n in range(max(cells) // 2 + 1)]
-            unseen = [
-                self._regression(everything if rest.is_empty else rest, fit.choice)
-                for rest in rests
-            ]
+            unseen = []
+            for number in range(max(cells) // 2 + 1):
+                rest, here = without(sums, number, number), within(sums, number, number)
+                found = whole if rest.is_empty else self._regression(rest, fit.choice)
+                unseen.append(found if here.is_empty else _levelled(found, whole, here))
             self.rest_weight = torch.stack([one.weight for one in unseen]).to(self.weight)
             self.rest_intercept = torch.stack([one.intercept for one in unseen]).to(self.weight)
         return fit
@@ -126,6 +133,16 @@ class LinearPath(nn.Module):
         contexts, penalty, own_penalty = choice
         found = regressions(sums, self.context_length, [contexts], [penalty], [own_penalty])
         return next(found)[1]
+
+
+def _levelled(rest: Ridge, whole: Ridge, here: NormalEquations) -> Ridge:
+    """Move `rest` so that its mean forecast over the rows `here` is that of `whole`.
+
+    Left out, a season's own level is not known; it is once all of train is fitted. The network
+    would learn to put that level right wherever the calendar tells it the season.
+    """
+    level = here.mean_forecast(whole) - here.mean_forecast(rest)
+    return Ridge(rest.weight, rest.intercept + level.to(rest.intercept))
 
 
 def _add(rows: LinearRows, sums: NormalEquations, *, every: int = 1) -> None:
