@@ -17,7 +17,7 @@ from forecast.data.calendar import calendar_names
 from forecast.data.panel import Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.splits import Split
-from forecast.data.stretches import Stretches
+from forecast.data.stretches import MOST_STRETCHES, Stretches
 from forecast.data.windows import WindowIndex
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.baselines import batches, collect_actual, thin
@@ -33,6 +33,9 @@ from forecast.spec import Spec
 from forecast.training.dev import Metric, Objective
 from forecast.training.fit import FitResult, fit, nothing
 
+LINEAR_MEMORY = 2 << 30
+"""Bytes for the sums that the linear path is chosen by: two cells a stretch, fewer stretches where
+many targets or a long context would take more."""
 MOST_LINEAR_WINDOWS = 200_000  # of train, evenly spaced: more rows no longer move the ridge
 
 TEACHER_FORCING = {"all": (1.0, 1.0), "none": (0.0, 0.0), "scheduled": (1.0, 0.0)}
@@ -200,7 +203,9 @@ def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linea
 
     length = count_steps(linear.context, forecaster.spec.frequency) if linear.context else None
     train = thin(split.train, most=MOST_LINEAR_WINDOWS)
-    stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon)
+    size = segments[0].linear.sums_size if segments[0].linear else 1
+    most = max(1, min(MOST_STRETCHES, LINEAR_MEMORY // (2 * size)))
+    stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon, most=most)
     cells = {number: scaled(index) for number, index in stretches.split(train).items()}
     dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
     if segments[0].fit_linear(cells, dev, context_length=length) is not None:

@@ -2,7 +2,8 @@
 
 import torch
 
-from tests.tiny import MODEL, tiny_fit, tiny_panel
+from forecast import fitting
+from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_split, tiny_untrained
 
 SEGMENT = MODEL.model_copy(update={"kind": "segment"})
 
@@ -29,3 +30,20 @@ def test_without_it_there_is_no_linear_path(tmp_path):
     network = trained(tmp_path, enabled=False)
     assert network.linear is None
     assert bool(torch.isfinite(network.output.weight).all())
+
+
+def test_where_memory_is_short_fewer_stretches_are_told_apart(monkeypatch):
+    """Sums grow with targets and the square of the context: never beyond what is set aside."""
+    panel = tiny_panel()
+    split = tiny_split(panel)
+    found = []
+    for cells in (100, 6, 1):
+        forecaster = tiny_untrained(panel, model=SEGMENT)
+        size = forecaster.network.model.linear.sums_size
+        monkeypatch.setattr(fitting, "LINEAR_MEMORY", cells * size)
+        fitting.fit_linear(forecaster, panel, split, SEGMENT.linear)
+        found.append(forecaster.network.stretches.parts)
+        path = forecaster.network.model.linear
+        assert bool(path.weight.any())
+        assert len(path.rest_weight) in (0, found[-1])
+    assert found == [8, 3, 1]

@@ -37,12 +37,14 @@ class Stretches(NamedTuple):
     parts: int
 
     @classmethod
-    def of(cls, panel: Panel, index: WindowIndex, *, horizon: int) -> Stretches:
-        """Cut the time of all targets of `index` into 8, or as many as are long enough."""
+    def of(
+        cls, panel: Panel, index: WindowIndex, *, horizon: int, most: int = MOST_STRETCHES
+    ) -> Stretches:
+        """Cut the time of all targets of `index` into `most`, or as many as are long enough."""
         start = torch.as_tensor(panel.start)
         first = panel.start[index.series] + index.cutoff
         begin, stop = int(first.min()), int(first.max()) + horizon
-        count = max(1, min(MOST_STRETCHES, (stop - begin) // horizon))
+        count = max(1, min(most, (stop - begin) // horizon))
         return cls(start, begin, stop, horizon, count)
 
     def number(self, series: Tensor, cutoff: Tensor, *, step: int = 0) -> Tensor:

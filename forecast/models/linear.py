@@ -88,7 +88,7 @@ class Sums(NamedTuple):
     rows: Tensor  # (channel,) how many, by weight
     gram: Tensor  # (channel, feature + 1, feature + 1), the last column is 1
     cross: Tensor  # (channel, feature + 1, output)
-    power: Tensor  # (channel,) sum of squared outputs
+    power: Tensor  # (channel, output) sum of squared outputs
 
     def plus(self, other: "Sums") -> "Sums":
         """Give the sums of both."""
@@ -144,7 +144,7 @@ class NormalEquations:
             counted.square().sum(dim=(0, 2)).double(),
             (rows.transpose(1, 2) @ rows).double(),
             (rows.transpose(1, 2) @ outputs).double(),
-            outputs.double().square().sum(dim=(1, 2)),
+            outputs.double().square().sum(dim=1),
         )
         if not self.is_empty and self.sums.cross.shape != sums.cross.shape:
             raise ValueError(
@@ -173,6 +173,13 @@ class NormalEquations:
         """Give the equations of all rows of all parts."""
         filled = [part.sums for part in parts if not part.is_empty]
         return cls(reduce(Sums.plus, filled) if filled else EMPTY)
+
+    def of_outputs(self, every: int) -> Self:
+        """Give the equations of each `every`-th output alone; they share the features' part."""
+        rows, gram, cross, power = self.sums
+        if self.is_empty:
+            return self
+        return type(self)(Sums(rows, gram, cross[..., ::every], power[:, ::every]))
 
     def pooled(self) -> Self:
         """Give the equations of one regression for all channels, of the rows of all of them."""

@@ -78,6 +78,12 @@ class LinearPath(nn.Module):
             forecast[here] = Ridge(*unseen).predict(features[here])
         return forecast
 
+    @property
+    def sums_size(self) -> int:
+        """Bytes that the sums over the rows of one cell take."""
+        targets, features, horizon = self.weight.shape
+        return 8 * targets * (features + 1) * (features + 1 + horizon)
+
     def forget_stretches(self) -> None:
         """Drop what only training needs."""
         self.rest_weight, self.rest_intercept = self.rest_weight[:0], self.rest_intercept[:0]
@@ -105,15 +111,10 @@ class LinearPath(nn.Module):
         ValueError
             When there are no rows in `cells`.
         """
-        sums = {number: NormalEquations() for number in cells}
-        short = {number: NormalEquations() for number in cells}
-        for number, part in cells.items():
-            for rows in part:
-                _add(rows, sums[number])
-                _add(rows, short[number], every=-(-rows.target.shape[-1] // CHOICE_STEPS))
-        held_back = NormalEquations()
-        for rows in dev:
-            _add(rows, held_back, every=-(-rows.target.shape[-1] // CHOICE_STEPS))
+        sums = {number: _summed(part) for number, part in cells.items()}
+        every = -(-self.intercept.shape[1] // CHOICE_STEPS)
+        short = {number: part.of_outputs(every) for number, part in sums.items()}
+        held_back = _summed(dev).of_outputs(every)
         fit = choose(short, held_back, context_length=self.context_length, contexts=contexts)
         everything = NormalEquations.together(sums.values())
         whole = self._regression(everything, fit.choice)
@@ -124,9 +125,10 @@ class LinearPath(nn.Module):
             for number in range(max(cells) // 2 + 1):
                 rest, here = without(sums, number, number), within(sums, number, number)
                 found = whole if rest.is_empty else self._regression(rest, fit.choice)
-                unseen.append(found if here.is_empty else _levelled(found, whole, here))
-            self.rest_weight = torch.stack([one.weight for one in unseen]).to(self.weight)
-            self.rest_intercept = torch.stack([one.intercept for one in unseen]).to(self.weight)
+                found = found if here.is_empty else _levelled(found, whole, here)
+                unseen.append(Ridge(*(part.to(self.weight) for part in found)))
+            self.rest_weight = torch.stack([one.weight for one in unseen])
+            self.rest_intercept = torch.stack([one.intercept for one in unseen])
         return fit
 
     def _regression(self, sums: NormalEquations, choice: LinearChoice) -> Ridge:
@@ -145,8 +147,11 @@ def _levelled(rest: Ridge, whole: Ridge, here: NormalEquations) -> Ridge:
     return Ridge(rest.weight, rest.intercept + level.to(rest.intercept))
 
 
-def _add(rows: LinearRows, sums: NormalEquations, *, every: int = 1) -> None:
-    sums.add(rows.features, rows.target[..., ::every], _row_weight(rows.target))
+def _summed(batches: Iterable[LinearRows]) -> NormalEquations:
+    sums = NormalEquations()
+    for rows in batches:
+        sums.add(rows.features, rows.target, _row_weight(rows.target))
+    return sums
 
 
 def _row_weight(target: Tensor) -> Tensor:
