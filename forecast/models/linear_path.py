@@ -28,7 +28,7 @@ CHOICE_STEPS = 12
 COVARIATE_STEPS = 48
 """Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
 
-LARGEST_TARGET = 4.0
+LARGEST_TARGET = 2.0
 """Root mean square of a row's target, in window units, from which on it counts no more."""
 
 

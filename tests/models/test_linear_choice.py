@@ -18,7 +18,7 @@ def draw(count, seed, *, noise=0.1, own=0.0):
     truth = torch.Generator().manual_seed(99)
     common = 0.3 * torch.randn(1, L, H, generator=truth)
     apart = 0.3 * torch.randn(T, L, H, generator=truth)
-    x = torch.randn(count, T, L, generator=generator).clamp(-1.5, 1.5)  # no target counts less
+    x = torch.randn(count, T, L, generator=generator).clamp(-0.7, 0.7)  # no target counts less
     y = torch.einsum("ntl,tlh->nth", x, common + own * apart)
     y = y + noise * torch.randn(count, T, H, generator=generator)
     return LinearRows(x, y, torch.ones(count, T, 1))
