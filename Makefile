@@ -38,7 +38,7 @@ quickstart: $(VENV)/.runtime  ## check, train and predict on the bundled New Yor
 
 test: $(VENV)/.dev  ## the whole test suite
 	$(SAY) 'running the tests'
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.lint  ## style, import borders, dependencies, Dockerfile, compose file
 	$(BIN)/ruff check .

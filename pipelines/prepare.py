@@ -66,6 +66,7 @@ def _current(config: Config, *, force: bool) -> Panel:
         source = _Source.of(config)  # another run may have prepared it meanwhile
         panel = None if force else _unchanged(config, source) or _append(config, source)
         if panel is None:
+            _say_damage(config, source)
             remove_leftovers(config.panel_folder)
             panel = build_panel(
                 read_tables(config.data, files=source.files),
@@ -179,11 +180,20 @@ def _unchanged(config: Config, source: _Source) -> Panel | None:
         return None
     try:
         panel = open_panel(config.panel_folder)
-    except DataError as error:
-        say(f"prepare: {error}: building it again")
+    except DataError:
         return None
     say(f"prepare: unchanged, {config.panel_folder} is used as it is ({_size(panel)})")
     return panel
+
+
+def _say_damage(config: Config, source: _Source) -> None:
+    """Say why a panel that holds just this source is built again all the same."""
+    if source.before.get("fingerprint") == source.fingerprint:
+        try:
+            open_panel(config.panel_folder)
+        except DataError as error:
+            what = str(error).split("; ")[0]  # what to do is being done
+            say(f"prepare: {what}: building it again")
 
 
 def _wait_for(config: Config, wanted: str) -> Panel:
