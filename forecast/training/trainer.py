@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.strategies import DDPStrategy
 
 from forecast.training.module import DEV_SCORE
 
@@ -57,12 +58,13 @@ def build_trainer(
     stopping = EarlyStopping(
         DEV_SCORE, mode="min", patience=patience, check_on_train_epoch_end=True, verbose=False
     )
-    with quiet():
+
+    def assembled(how: str | DDPStrategy) -> pl.Trainer:
         return pl.Trainer(
             accelerator=accelerator,
             devices=devices,
             num_nodes=nodes,
-            strategy=strategy,
+            strategy=how,
             precision=precision,  # type: ignore[arg-type]
             max_epochs=epochs,
             gradient_clip_val=gradient_clip,
@@ -73,6 +75,13 @@ def build_trainer(
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
         )
+
+    with quiet():
+        trainer = assembled(strategy)
+        if isinstance(trainer.strategy, DDPStrategy):  # "auto" may choose it too
+            # buffers are alike on all ranks: sent once, not with every batch
+            trainer = assembled(DDPStrategy(broadcast_buffers=False))
+    return trainer
 
 
 @contextmanager
