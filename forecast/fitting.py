@@ -1,7 +1,6 @@
 """From a panel and its split to a trained, calibrated forecaster; reads and registers nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -25,9 +24,8 @@ from forecast.evaluation.intervals import calibrate
 from forecast.evaluation.metrics import seasonal_scale
 from forecast.forecaster import Forecaster, assemble
 from forecast.models.build import build_head
-from forecast.models.ensemble import members_of
-from forecast.models.network import Network
-from forecast.models.segment import Segment, WindowTensors
+from forecast.models.ensemble import members_of, segments_of
+from forecast.models.segment import WindowTensors
 from forecast.models.transfer import freeze, take_weights
 from forecast.spec import Spec
 from forecast.training.dev import Metric, Objective
@@ -187,13 +185,10 @@ def _seasons(spec: Spec) -> list[int]:
 
 
 def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linear) -> None:
-    """Fit the closed-form linear path, where the model has one, to train windows.
-
-    It has no random start: the members of an ensemble get copies.
-    """
+    """Fit the closed-form linear path, where the model has one, to train windows."""
     network = forecaster.network
-    segments = _segments(network)
-    if not segments:
+    segments = segments_of(network.model)
+    if not segments or segments[0].linear is None:
         return
     windows = forecaster.spec.windows(panel)
 
@@ -203,32 +198,24 @@ def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linea
 
     length = count_steps(linear.context, forecaster.spec.frequency) if linear.context else None
     train = thin(split.train, most=MOST_LINEAR_WINDOWS)
-    size = segments[0].linear.sums_size if segments[0].linear else 1
-    most = max(1, min(MOST_STRETCHES, LINEAR_MEMORY // (2 * size)))
+    most = max(1, min(MOST_STRETCHES, LINEAR_MEMORY // (2 * segments[0].linear.sums_size)))
     stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon, most=most)
     cells = {number: scaled(index) for number, index in stretches.split(train).items()}
     dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
-    if segments[0].fit_linear(cells, dev, context_length=length) is not None:
-        network.stretches = stretches
-        for other in segments[1:]:
-            other.linear = deepcopy(segments[0].linear)
+    segments[0].fit_linear(cells, dev, context_length=length, others=segments[1:])
+    network.stretches = stretches
 
 
 def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
     """Set how much of the network's correction to the linear path is kept, by dev."""
     network = forecaster.network
-    segments = _segments(network)
+    segments = segments_of(network.model)
     if not segments or network.head.raw_target:
         return
     windows = forecaster.spec.windows(panel)
     index = thin(dev, most=MOST_LINEAR_WINDOWS)
     scaled = (network.scaled(batch) for batch in batches(windows, index, batch_size=256))
     segments[0].fit_trust(scaled, others=segments[1:])
-
-
-def _segments(network: Network) -> list[Segment]:
-    """Give the network's members where they are of the segment kind."""
-    return [member for member in members_of(network.model) if isinstance(member, Segment)]
 
 
 def _continue_from(forecaster: Forecaster, start: Forecaster) -> None:

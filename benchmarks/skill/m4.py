@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import panel_from_frame
 from forecast.data.windows import Windows
-from forecast.models.ensemble import Ensemble, members_of
+from forecast.models.ensemble import Ensemble, segments_of
 from forecast.models.segment import Segment
 
 from .tables import Table, as_tensors, folder
@@ -92,8 +92,7 @@ def owa(
         ..., 0
     ]
     if of_ridge:
-        first = members_of(models[0])[0]
-        assert isinstance(first, Segment)
+        first = segments_of(models[0])[0]
         (rows,) = first.linear_rows([(*inputs, batch.target)])
         path = first.linear
         assert path is not None

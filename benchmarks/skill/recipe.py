@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from forecast.data.stretches import Stretches
 from forecast.data.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
-from forecast.models.ensemble import Ensemble, members_of
+from forecast.models.ensemble import Ensemble, segments_of
 from forecast.models.heads import PointLoss
 from forecast.models.segment import Segment
 
@@ -105,11 +105,6 @@ def thinned(index: WindowIndex, most: int) -> WindowIndex:
     return WindowIndex(index.series[::every], index.cutoff[::every])
 
 
-def segments(model: Model) -> list[Segment]:
-    """Give the members of an ensemble, or the one network."""
-    return [member for member in members_of(model) if isinstance(member, Segment)]
-
-
 @torch.inference_mode()
 def errors(models: list[Model], windows: Windows, index: WindowIndex) -> tuple[float, float]:
     """Mean squared and absolute error of the models' mean forecast over all windows and steps."""
@@ -125,7 +120,7 @@ def errors(models: list[Model], windows: Windows, index: WindowIndex) -> tuple[f
 @torch.inference_mode()
 def ridge_errors(models: list[Model], windows: Windows, index: WindowIndex) -> tuple[float, float]:
     """Mean squared and absolute error of the first model's linear path alone."""
-    first = segments(models[0])[0]
+    first = segments_of(models[0])[0]
     path = first.linear
     assert path is not None
     rows = first.linear_rows(scaled_batches(windows, index))
@@ -155,21 +150,19 @@ def train(job: Job) -> Trained:
         rows = thinned(train_index, 12_000)
         cells = job.stretches().split(rows)
         batches = {cell: scaled_batches(windows, index) for cell, index in cells.items()}
-        first, *others = segments(model)
-        fit = first.fit_linear(batches, scaled_batches(windows, dev))
+        first, *others = segments_of(model)
+        fit = first.fit_linear(batches, scaled_batches(windows, dev), others=others)
         assert fit is not None
-        for other in others:
-            other.linear = copy.deepcopy(first.linear)
         note = f"{fit.choice}, rmse {fit.error:.4f}"
         print(f"  linear path: {note}, {time.perf_counter() - began:.0f} s", flush=True)
     step = 0
     if job.column == "ridge":
-        for member in segments(model):
+        for member in segments_of(model):
             nn.init.zeros_(member.output.weight)
             nn.init.zeros_(member.output.bias)
     else:
         model, step = descend(job, model, windows, train_index, dev)
-        first, *others = segments(model)
+        first, *others = segments_of(model)
         rows = scaled_batches(windows, thinned(job.index("dev"), 700))
         trust = first.fit_trust(rows, others=others)
         note += f", trust {[round(share, 2) for share in trust]}"
@@ -182,7 +175,7 @@ def train(job: Job) -> Trained:
         seconds += time.perf_counter() - again
     weights = sum(weight.numel() for weight in model.parameters())
     frozen = 0
-    for member in segments(model):
+    for member in segments_of(model):
         member.forget_stretches()
         if member.linear is not None:
             frozen = sum(part.numel() for part in member.linear.buffers())  # one for all members
@@ -197,10 +190,10 @@ def refitted(
         *(np.concatenate(pair) for pair in zip(train_index, job.index("dev"), strict=True))
     )
     model = build(job, windows)
-    for member, before in zip(segments(model), segments(chosen), strict=True):
+    for member, before in zip(segments_of(model), segments_of(chosen), strict=True):
         member.linear = copy.deepcopy(before.linear)
     last = descend(job, model, windows, whole, dev, keep_last=True)[0]
-    for member, before in zip(segments(last), segments(chosen), strict=True):
+    for member, before in zip(segments_of(last), segments_of(chosen), strict=True):
         member.trust.copy_(before.trust)
     return last
 
@@ -257,7 +250,7 @@ def descend(
         stretch = stretches.number(*as_tensors(rows))
         model.train()
         optimizer.zero_grad()
-        for member in segments(model):
+        for member in segments_of(model):
             forecast = member(past, known, static, target, stretch)
             member.head.loss(forecast, target).backward()
             nn.utils.clip_grad_norm_(member.parameters(), recipe.clip)

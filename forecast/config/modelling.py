@@ -152,8 +152,8 @@ class Model(Section):
     """Dropout before the output and between layers."""
     ensemble: Integer = Field(1, ge=1, le=16)
     """Networks of different random starts, trained side by side on the same batches, whose
-    forecasts are averaged: steadier and mostly more accurate, at so many times the time and
-    memory."""
+    forecasts are averaged: steadier, mostly a little more accurate, at so many times the time
+    and memory."""
     segment_length: Duration | None = None
     """Readings in one recurrent step of `segment`; chosen to divide context and horizon unless
     set."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from forecast.models.heads import Head
+from forecast.models.segment import Segment
 
 
 class Ensemble(nn.Module):
@@ -40,3 +41,8 @@ class Ensemble(nn.Module):
 def members_of(model: nn.Module) -> list[nn.Module]:
     """Give the members of an ensemble; any other forecaster is its own only member."""
     return list(model.members) if isinstance(model, Ensemble) else [model]
+
+
+def segments_of(model: nn.Module) -> list[Segment]:
+    """Give the members that are segment forecasters: all of them or none."""
+    return [member for member in members_of(model) if isinstance(member, Segment)]

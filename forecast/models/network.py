@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Batch
-from forecast.models.ensemble import members_of
+from forecast.models.ensemble import members_of, segments_of
 from forecast.models.heads import Head
-from forecast.models.segment import Segment
 
 if TYPE_CHECKING:
     from forecast.data.stretches import Stretches
@@ -103,8 +102,7 @@ class Network(nn.Module):
         """Drop what only training needs."""
         if self.stretches is not None:
             self.stretches = None
-            for member in members_of(self.model):
-                assert isinstance(member, Segment)
+            for member in segments_of(self.model):
                 member.forget_stretches()
 
     def point(self, params: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ W steps a segment, n segments of the context, m segments of the horizon, N candi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import gcd
 
@@ -208,13 +209,15 @@ class Segment(nn.Module):
         dev: Iterable[WindowTensors],
         *,
         context_length: int | None = None,
+        others: Sequence["Segment"] = (),
     ) -> LinearFit | None:
         """Fit the linear path in closed form to scaled windows; None when there is no such path.
 
         Ridge penalties, and how much of the context is read (all, a half, a quarter or an eighth,
         or the mean of several), are those with the least squared error where a stretch of train is
         left out and on `dev`; `context_length` states the newest steps to read instead. Windows of
-        train come by cell, see `Stretches.cells`. Call it before the first optimiser step.
+        train come by cell, see `Stretches.cells`. `others` are the other members of an ensemble:
+        the path has no random start, so they get copies. Call it before the first optimiser step.
         """
         if self.linear is None:
             return None
@@ -224,7 +227,10 @@ class Segment(nn.Module):
         else:
             contexts = [min(context_length, whole)]
         rows = {number: self.linear_rows(part) for number, part in cells.items()}
-        return self.linear.fit(rows, self.linear_rows(dev), contexts=contexts)
+        fit = self.linear.fit(rows, self.linear_rows(dev), contexts=contexts)
+        for other in others:
+            other.linear = deepcopy(self.linear)
+        return fit
 
     def forget_stretches(self) -> None:
         """Drop what only training needs."""

@@ -1,4 +1,4 @@
-"""What the linear path is chosen by, and that training never sees a forecast fitted to its target."""
+"""What the linear path is chosen by; training meets fits that know no more of a row than its level."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.models.linear import NormalEquations
-from forecast.models.linear_choice import LinearChoice, choose, regressions, within, without
+from forecast.models.linear_choice import choose, regressions, within, without
 from forecast.models.linear_path import LinearPath, LinearRows
 
 L, H, T = 8, 2, 3
@@ -131,4 +131,3 @@ def test_parts_are_cut_without_their_borders():
         cells[number].add(rows.features, rows.target)
     assert float(without(cells, 1, 1).sums.rows[0]) == 10 + 14
     assert float(within(cells, 0, 1).sums.rows[0]) == 10 + 11 + 12
-    assert LinearChoice((8,), 0.1, math.inf).contexts == (8,)

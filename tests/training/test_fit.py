@@ -49,6 +49,15 @@ def test_the_best_weights_are_restored(tmp_path):
     assert error == pytest.approx(fitted.fit.best_score, rel=1e-5)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_half_precision_on_a_cpu_learns_much_the_same(tmp_path, members):
+    panel, model = tiny_panel(), MODEL.model_copy(update={"ensemble": members})
+    whole = tiny_fit(panel, tmp_path / "a", model=model).fit
+    half = tiny_fit(panel, tmp_path / "b", model=model, precision="bf16-mixed").fit
+    assert half.best_score != whole.best_score
+    assert half.best_score == pytest.approx(whole.best_score, rel=0.05)
+
+
 def test_same_seed_same_weights_other_seed_other(tmp_path):
     panel = tiny_panel()
     one, two, other = (tiny_fit(panel, tmp_path / str(i), seed=s) for i, s in enumerate((1, 1, 2)))
