@@ -32,7 +32,7 @@ class Recipe:
     """What is the same for every row; each value chosen on dev windows."""
 
     width: int = 128
-    members: int = 1  # of the ensemble
+    members: int = 2  # of the ensemble
     longest_segment: int = 48  # readings in one recurrent step: a day, and no more than this
     dropout: float = 0.3
     loss: PointLoss = "mae"
@@ -156,11 +156,7 @@ def train(job: Job) -> Trained:
         note = f"{fit.choice}, rmse {fit.error:.4f}"
         print(f"  linear path: {note}, {time.perf_counter() - began:.0f} s", flush=True)
     step = 0
-    if job.column == "ridge":
-        for member in segments_of(model):
-            nn.init.zeros_(member.output.weight)
-            nn.init.zeros_(member.output.bias)
-    else:
+    if job.column != "ridge":
         model, step = descend(job, model, windows, train_index, dev)
         first, *others = segments_of(model)
         rows = scaled_batches(windows, thinned(job.index("dev"), 700))
@@ -168,7 +164,8 @@ def train(job: Job) -> Trained:
         note += f", trust {[round(share, 2) for share in trust]}"
         print(f"  trust {trust}", flush=True)
     seconds = time.perf_counter() - began
-    dev_errors = errors([model], windows, job.index("dev"))
+    measure = ridge_errors if job.column == "ridge" else errors
+    dev_errors = measure([model], windows, job.index("dev"))
     if job.row.refit and job.column != "ridge":
         again = time.perf_counter()
         model = refitted(job, model, windows, train_index, dev)
@@ -202,7 +199,7 @@ def build(job: Job, windows: Windows) -> Model:
     """Give an untrained network of the row's sizes."""
     torch.manual_seed(job.seed)
     table, recipe = job.table, job.recipe
-    seasons = (table.day, 7 * table.day)[: recipe.seasons] if job.column == "both" else ()
+    seasons = (table.day, 7 * table.day)[: recipe.seasons] if job.column != "lstm" else ()
     model = build_model(
         "segment",
         head=build_head("point", loss=recipe.loss),

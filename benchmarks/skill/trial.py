@@ -42,10 +42,14 @@ def main() -> None:
     job = Job(row, table, recipe, chosen.column, chosen.seed)
     trained = train(job)
     square, absolute = trained.dev
+    spent = time.perf_counter() - began
+    scores: Any = ""
+    if row.source == "M4":
+        of_ridge = chosen.column == "ridge"
+        scores = owa([trained.model], trained.windows, "dev", of_ridge=of_ridge)
     print(
         f"RESULT {row.name} {chosen.column} {chosen.set} dev mse {square:.4f} mae {absolute:.4f} "
-        f"step {trained.step} weights {trained.weights} {time.perf_counter() - began:.0f} s "
-        f"{owa([trained.model], trained.windows, 'dev') if row.source == 'M4' else ''}"
+        f"step {trained.step} weights {trained.weights} {spent:.0f} s {scores}"
     )
 
 

@@ -87,9 +87,8 @@ class Linear(Section):
     enabled: bool = True
     """Whether there is one. It takes seconds and wins on most data."""
     context: Duration | None = None
-    """Newest part of the context that it reads. Unless set: all, a half, a quarter or an eighth of
-    it, or the mean of such regressions, whichever is best where a part of train is left out and on
-    dev."""
+    """Newest part of the context that it reads, all of it unless set. Older readings are held to
+    weigh less than new ones anyway."""
     trust: bool = False
     """Whether each target keeps, after training, only the share of the network's correction that
     holds on dev, from none to all. For a dev part of months: a short one cannot tell."""

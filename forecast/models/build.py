@@ -185,6 +185,7 @@ def build_model(
                     segment_length or default_segment_length(context_length, horizon),
                     dropout,
                     linear,
+                    seasons[0] if seasons else None,
                     tuple(season for season in seasons if season <= context_length),
                     day_cycles(known_names),
                 )

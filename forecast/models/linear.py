@@ -46,39 +46,47 @@ class Ridge(NamedTuple):
         product = torch.einsum("ncf,cfh->nch", torch.nan_to_num(features), weight)
         return product + self.intercept.to(features)
 
+    def for_channels(self, count: int) -> "Ridge":
+        """Give the regression of one channel to `count`, or those of `count` as they are."""
+        return Ridge(self.weight.expand(count, -1, -1), self.intercept.expand(count, -1))
+
 
 class Spectrum(NamedTuple):
-    """Centred normal equations in the axes of their features; any penalty is cheap from here.
+    """Normal equations in the axes of their features; any penalty is cheap from here.
 
     Attributes
     ----------
-    values, vectors
-        (channel, feature) and (channel, feature, feature): eigenvalues and -vectors of X'X.
-    cross
-        (channel, feature, output): X'y along the eigenvectors.
+    values
+        (channel, axis): eigenvalues of (XR)'XR, R the root of the prior.
+    axes
+        (channel, feature, axis): R times the eigenvectors.
+    gram, cross
+        (channel, feature, feature) and (channel, feature, output): X'X and X'y.
     mean_x, mean_y
-        (channel, feature) and (channel, output).
+        (channel, feature) and (channel, output): what X and y are centred by.
     rows
         (channel,) how many, by weight.
     """
 
     values: Tensor
-    vectors: Tensor
+    axes: Tensor
+    gram: Tensor
     cross: Tensor
     mean_x: Tensor
     mean_y: Tensor
     rows: Tensor
 
     def ridge(self, penalty: float, *, toward: Ridge | None = None) -> Ridge:
-        """Minimise |y - xW - b|^2 / rows + penalty |W - V|^2, V the weight of `toward` or 0.
+        """Minimise |y - xW - b|^2 / rows + penalty |U|^2, W = V + RU, V that of `toward` or 0.
 
         Far from its rows' support a channel thus forecasts as `toward` does: with the regression
         of all channels together for `toward`, the penalty says how much alike they are.
         """
-        start = None if toward is None else self.vectors.mT @ toward.weight
-        left = self.cross if start is None else self.cross - self.values[..., None] * start
-        moved = left / (self.values + penalty * self.rows[:, None])[..., None]
-        weight = self.vectors @ (moved if start is None else moved + start)
+        left = self.cross if toward is None else self.cross - self.gram @ toward.weight
+        moved = (self.axes.mT @ left) / (self.values + penalty * self.rows[:, None])[..., None]
+        weight = self.axes @ moved
+        if toward is not None:
+            weight = toward.weight + weight
         return Ridge(weight, self.mean_y - torch.einsum("cf,cfh->ch", self.mean_x, weight))
 
 
@@ -168,6 +176,11 @@ class NormalEquations:
         """Count the outputs of all rows and channels, by weight."""
         return float(self.sums.rows.sum()) * self.sums.cross.shape[-1]
 
+    @property
+    def power(self) -> float:
+        """Sum the squares of all outputs, by weight."""
+        return float(self.sums.power.sum())
+
     @classmethod
     def together(cls, parts: Iterable[Self]) -> Self:
         """Give the equations of all rows of all parts."""
@@ -212,10 +225,16 @@ class NormalEquations:
             spectrum = spectrum._replace(rows=torch.ones_like(spectrum.rows))
         return [spectrum.ridge(penalty) for penalty in penalties]
 
-    def spectrum(self, first: int = 0) -> Spectrum:
-        """Centre the sums and turn them into the axes of their features.
+    def spectrum(self, root: Tensor | None = None, *, centred: bool = True) -> Spectrum:
+        """Turn the sums into the axes of their features.
 
-        The leading `first` features are left out, as if they had never been added.
+        Parameters
+        ----------
+        root
+            (feature, axis) R: the weights are held to be RU with U of unit variance, so that
+            R'R is what is penalised; a feature whose row is 0 is not read. Identity by default.
+        centred
+            Whether the regression has an intercept, or none.
 
         Raises
         ------
@@ -226,13 +245,19 @@ class NormalEquations:
             raise ValueError("no rows were added: nothing to fit a ridge regression to")
         count, gram, cross, _ = self.sums
         count = count.clamp(min=1)
-        mean_x = gram[:, -1, first:-1] / count[:, None]  # (C, F)
+        mean_x = gram[:, -1, :-1] / count[:, None]  # (C, F)
         mean_y = cross[:, -1] / count[:, None]  # (C, H)
-        rows = count[:, None, None]
-        gram = gram[:, first:-1, first:-1] - rows * mean_x[:, :, None] * mean_x[:, None]
-        cross = cross[:, first:-1] - rows * mean_x[:, :, None] * mean_y[:, None]
-        values, vectors = torch.linalg.eigh(gram)
-        return Spectrum(values.clamp(min=0), vectors, vectors.mT @ cross, mean_x, mean_y, count)
+        gram, cross = gram[:, :-1, :-1], cross[:, :-1]
+        if centred:
+            rows = count[:, None, None]
+            gram = gram - rows * mean_x[:, :, None] * mean_x[:, None]
+            cross = cross - rows * mean_x[:, :, None] * mean_y[:, None]
+        else:
+            mean_x, mean_y = torch.zeros_like(mean_x), torch.zeros_like(mean_y)
+        values, axes = torch.linalg.eigh(gram if root is None else root.mT @ gram @ root)
+        if root is not None:
+            axes = root @ axes
+        return Spectrum(values.clamp(min=0), axes, gram, cross, mean_x, mean_y, count)
 
     def mean_forecast(self, ridge: Ridge) -> Tensor:
         """Give the mean forecast of a regression over all rows, by weight, (channel, output)."""
@@ -248,7 +273,7 @@ class NormalEquations:
         """
         weight = torch.cat([ridge.weight, ridge.intercept[:, None]], dim=1)  # (C, F+1, H)
         explained = weight * (2 * self.sums.cross - self.sums.gram @ weight)
-        return float(self.sums.power.sum() - explained.sum())
+        return self.power - float(explained.sum())
 
 
 def fit_ridge(batches: Iterable[tuple[Tensor, Tensor]], *, penalty: float) -> Ridge:

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from forecast.models.linear import NormalEquations, Ridge
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 3e-1, 1.0)
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties a row that are tried; windows are in units of about 1."""
 
 OWN_PENALTIES = (math.inf, 10.0, 1.0, 0.1, 1e-2, 1e-3)
@@ -24,6 +23,9 @@ OWN_PENALTIES = (math.inf, 10.0, 1.0, 0.1, 1e-2, 1e-3)
 PARTS = 4
 """Parts of train that are left out in turn."""
 
+STILL = 1e-3
+"""Share of the targets' mean square below which an error is as good as none."""
+
 Cells = Mapping[int, NormalEquations]
 """Sums of train rows by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border."""
 
@@ -31,9 +33,16 @@ Cells = Mapping[int, NormalEquations]
 class LinearChoice(NamedTuple):
     """What the held-back rows choose."""
 
-    contexts: tuple[int, ...]  # newest steps that each of the averaged regressions reads
     penalty: float  # of the regression common to all targets
     own_penalty: float  # of what sets a target's own apart from it; infinite: nothing does
+
+
+class Priors(NamedTuple):
+    """What the weights are held to be, see `lag_prior`, and whether there is an intercept."""
+
+    common: Tensor  # (feature, axis), a root of the covariance of the weights common to all targets
+    own: Tensor  # (feature, axis), that of what sets one target's apart
+    centred: bool
 
 
 class LinearFit(NamedTuple):
@@ -57,10 +66,8 @@ def within(cells: Cells, first: int, last: int) -> NormalEquations:
     )
 
 
-def choose(
-    cells: Cells, dev: NormalEquations, *, context_length: int, contexts: Sequence[int]
-) -> LinearFit:
-    """Give the contexts and penalties with the least squared error on rows they were not fitted to.
+def choose(cells: Cells, dev: NormalEquations, priors: Priors) -> LinearFit:
+    """Give the penalties with the least error on rows that the regressions were not fitted to.
 
     Parameters
     ----------
@@ -68,15 +75,13 @@ def choose(
         Train rows.
     dev
         Rows that are never fitted to.
-    context_length
-        Features that are steps of the window, the leading ones.
-    contexts
-        Newest steps of the window that a regression may read. A choice is one of them or the mean
-        of several neighbouring ones, which is a regression again.
+    priors
+        Of the weights.
 
     Each choice is judged on every quarter of train, fitted to the rest (blocked cross-validation,
-    Bergmeir & Benitez 2012), and on dev, fitted to all of train. Origins that roll forward, fitted
-    to what is before them, have few rows and prefer contexts that are too short for all of them.
+    Bergmeir & Benitez 2012), and on dev, fitted to all of train, by the mean logarithm of their
+    squared errors: neither a season in which everything moves more nor one in which hardly anything
+    does (see STILL) decides alone.
 
     Raises
     ------
@@ -92,57 +97,35 @@ def choose(
         trials.append((NormalEquations.together(cells.values()), dev))
     if not trials:
         raise ValueError("no rows are held back: nothing to choose a regression by")
-    lengths = sorted(set(contexts), reverse=True)
-    ends = range(len(lengths) + 1)
-    spans = [tuple(lengths[a:b]) for a in ends for b in ends[a + 1 :]]
-    total, count = defaultdict[LinearChoice, float](float), 0.0
+    power = sum(held.power for _, held in trials)
+    count = sum(held.output_count for _, held in trials)
+    errors = defaultdict[LinearChoice, list[float]](list)
+    badness = defaultdict[LinearChoice, float](float)
     for sums, held in trials:
-        count += held.output_count
-        for choice, ridge in regressions(sums, context_length, spans, PENALTIES, OWN_PENALTIES):
-            total[choice] += held.squared_error(ridge)
-    best = min(total, key=total.__getitem__)
-    return LinearFit(best, math.sqrt(max(total[best], 0.0) / max(count, 1.0)))
+        least = STILL * power / count * held.output_count
+        for choice, ridge in regressions(sums, priors, PENALTIES, OWN_PENALTIES):
+            error = held.squared_error(ridge)
+            errors[choice].append(error)
+            badness[choice] += math.log(max(error, least, 1e-30))
+    best = min(badness, key=badness.__getitem__)
+    return LinearFit(best, math.sqrt(max(sum(errors[best]), 0.0) / max(count, 1.0)))
 
 
 def regressions(
     sums: NormalEquations,
-    context_length: int,
-    spans: Sequence[tuple[int, ...]],
+    priors: Priors,
     penalties: Sequence[float],
     own_penalties: Sequence[float],
 ) -> Iterator[tuple[LinearChoice, Ridge]]:
-    """Fit every combination of contexts and penalties, as regressions on the whole window."""
-    first = {length: context_length - length for span in spans for length in span}
-    pooled = sums.pooled()
-    common = {length: pooled.spectrum(skip) for length, skip in first.items()}
+    """Fit every combination of penalties."""
+    pooled = sums.pooled().spectrum(priors.common, centred=priors.centred)
     if sums.channels == 1:
         own_penalties = own_penalties[:1]  # one target is all targets
     if any(map(math.isfinite, own_penalties)):
-        apart = {length: sums.spectrum(skip) for length, skip in first.items()}
+        apart = sums.spectrum(priors.own, centred=priors.centred)
     for penalty in penalties:
-        shared = {length: spectrum.ridge(penalty) for length, spectrum in common.items()}
+        shared = pooled.ridge(penalty)
         for own_penalty in own_penalties:
-            fits = {
-                length: _whole(
-                    apart[length].ridge(own_penalty, toward=shared[length])
-                    if math.isfinite(own_penalty)
-                    else shared[length],
-                    skip,
-                    sums.channels,
-                )
-                for length, skip in first.items()
-            }
-            for span in spans:
-                parts = [fits[length] for length in span]
-                mean = Ridge(*(_mean(pieces) for pieces in zip(*parts, strict=True)))
-                yield LinearChoice(span, penalty, own_penalty), mean
-
-
-def _whole(ridge: Ridge, skip: int, channels: int) -> Ridge:
-    """Give the regression of `channels` channels on all features: the first ones weigh nothing."""
-    weight = torch.nn.functional.pad(ridge.weight, (0, 0, skip, 0))
-    return Ridge(weight.expand(channels, -1, -1), ridge.intercept.expand(channels, -1))
-
-
-def _mean(parts: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(parts)).mean(dim=0) if len(parts) > 1 else parts[0]
+            alike = math.isinf(own_penalty)
+            ridge = shared if alike else apart.ridge(own_penalty, toward=shared)
+            yield LinearChoice(penalty, own_penalty), ridge.for_channels(sums.channels)

@@ -6,16 +6,18 @@ no optimiser moves them. What a window is divided by, it does not decide.
 Shapes: B batch, L context, H horizon, T targets, F features, O outputs (= H).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from forecast.models.lag_prior import common_root, own_root
 from forecast.models.linear import NormalEquations, Ridge
 from forecast.models.linear_choice import (
     LinearChoice,
     LinearFit,
+    Priors,
     choose,
     regressions,
     within,
@@ -23,12 +25,12 @@ from forecast.models.linear_choice import (
 )
 
 CHOICE_STEPS = 12
-"""Steps of the horizon, evenly spread, on which contexts and penalties are chosen."""
+"""Steps of the horizon, evenly spread, on which penalties are chosen."""
 
 COVARIATE_STEPS = 48
 """Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
 
-LARGEST_TARGET = 2.0
+LARGEST_TARGET = 4.0
 """Root mean square of a row's target, in window units, from which on it counts no more."""
 
 
@@ -45,8 +47,19 @@ class LinearPath(nn.Module):
 
     Parameters
     ----------
-    target_count, context_length, extra, horizon : int
-        T, L, the features beside the window (F = L + extra) and H.
+    target_count, horizon : int
+        T and H.
+    age : Tensor
+        (F,) steps since each feature was read, 0 for what is not a reading of the past; the
+        window comes first.
+    context_length : int
+        L, how many features the window is.
+    season : int
+        Steps of the main season.
+    levels : bool
+        Whether there are features that are not reduced by the window's location. They need an
+        intercept; windows alone have none, it would be a drift of so much a step from any window
+        on, that of the seasons which train happens to hold.
     """
 
     weight: Tensor
@@ -54,10 +67,24 @@ class LinearPath(nn.Module):
     rest_weight: Tensor  # (stretch, T, F, H), fitted to train without one stretch of time
     rest_intercept: Tensor  # (stretch, T, H)
 
-    def __init__(self, target_count: int, context_length: int, extra: int, horizon: int) -> None:
+    def __init__(
+        self,
+        target_count: int,
+        horizon: int,
+        age: Tensor,
+        *,
+        context_length: int,
+        season: int,
+        levels: bool,
+    ) -> None:
         super().__init__()
-        self.context_length = context_length
-        shape = (target_count, context_length + extra, horizon)
+        self.age, self.context_length, self.season, self.levels = (
+            age,
+            context_length,
+            season,
+            levels,
+        )
+        shape = (target_count, len(age), horizon)
         self.register_buffer("weight", torch.zeros(shape))
         self.register_buffer("intercept", torch.zeros(target_count, horizon))
         self.register_buffer("rest_weight", torch.zeros(0, *shape), persistent=False)
@@ -93,9 +120,9 @@ class LinearPath(nn.Module):
         cells: Mapping[int, Iterable[LinearRows]],
         dev: Iterable[LinearRows],
         *,
-        contexts: Sequence[int],
+        read: int | None = None,
     ) -> LinearFit:
-        """Fit to all rows of train; contexts and penalties are chosen on held-back rows.
+        """Fit to all rows of train; penalties are chosen on held-back rows.
 
         Parameters
         ----------
@@ -103,8 +130,8 @@ class LinearPath(nn.Module):
             Rows of train by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border.
         dev
             Rows that are not fitted to.
-        contexts
-            Newest steps of the window that a regression may read; see `choose`.
+        read
+            Newest steps of the window that it reads, all unless set.
 
         Raises
         ------
@@ -115,26 +142,37 @@ class LinearPath(nn.Module):
         every = -(-self.intercept.shape[1] // CHOICE_STEPS)
         short = {number: part.of_outputs(every) for number, part in sums.items()}
         held_back = _summed(dev).of_outputs(every)
-        fit = choose(short, held_back, context_length=self.context_length, contexts=contexts)
+        priors = self._priors(read or self.context_length)
+        fit = choose(short, held_back, priors)
         everything = NormalEquations.together(sums.values())
-        whole = self._regression(everything, fit.choice)
+        whole = _regression(everything, priors, fit.choice)
         self.weight.copy_(whole.weight)
         self.intercept.copy_(whole.intercept)
         if max(cells) > 0:
             unseen = []
             for number in range(max(cells) // 2 + 1):
                 rest, here = without(sums, number, number), within(sums, number, number)
-                found = whole if rest.is_empty else self._regression(rest, fit.choice)
+                found = whole if rest.is_empty else _regression(rest, priors, fit.choice)
                 found = found if here.is_empty else _levelled(found, whole, here)
                 unseen.append(Ridge(*(part.to(self.weight) for part in found)))
             self.rest_weight = torch.stack([one.weight for one in unseen])
             self.rest_intercept = torch.stack([one.intercept for one in unseen])
         return fit
 
-    def _regression(self, sums: NormalEquations, choice: LinearChoice) -> Ridge:
-        contexts, penalty, own_penalty = choice
-        found = regressions(sums, self.context_length, [contexts], [penalty], [own_penalty])
-        return next(found)[1]
+    def _priors(self, read: int) -> Priors:
+        window = self.context_length
+        position = torch.arange(len(self.age))
+        kept = position[window - min(read, window) :]
+        age = self.age[kept]
+        common = common_root(age, self.season, window=min(read, window))
+        place = torch.eye(len(self.age), dtype=common.dtype)[
+            :, kept
+        ]  # older readings weigh nothing
+        return Priors(place @ common, place @ own_root(age, self.season), self.levels)
+
+
+def _regression(sums: NormalEquations, priors: Priors, choice: LinearChoice) -> Ridge:
+    return next(regressions(sums, priors, [choice.penalty], [choice.own_penalty]))[1]
 
 
 def _levelled(rest: Ridge, whole: Ridge, here: NormalEquations) -> Ridge:
@@ -165,10 +203,13 @@ def _row_weight(target: Tensor) -> Tensor:
     return (LARGEST_TARGET / size.clamp(min=LARGEST_TARGET)).square()
 
 
-def covariate_width(past_count: int, known_count: int, context_length: int) -> int:
-    """Count the columns of `covariate_features`: none without past covariates."""
-    steps = min(context_length, COVARIATE_STEPS)
-    return 1 + past_count * steps + known_count if past_count else 0
+def covariate_age(past_count: int, known_count: int, context_length: int) -> Tensor:
+    """Give the age of each column of `covariate_features`: none without past covariates."""
+    if not past_count:
+        return torch.zeros(0, dtype=torch.int64)
+    age = torch.arange(min(context_length, COVARIATE_STEPS) - 1, -1, -1)
+    level, ahead = torch.zeros(1, dtype=age.dtype), torch.zeros(known_count, dtype=age.dtype)
+    return torch.cat([level, age.repeat_interleave(past_count), ahead])
 
 
 def covariate_features(location: Tensor, covariates: Tensor, ahead: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ from forecast.models.linear_choice import LinearFit
 from forecast.models.linear_path import (
     LinearPath,
     LinearRows,
+    covariate_age,
     covariate_features,
-    covariate_width,
 )
 from forecast.models.naive import CANDIDATES_PER_SEASON, naive_candidates
 from forecast.models.recurrent import CellOptions, Recurrent, RecurrentState
@@ -46,6 +46,7 @@ class SegmentOptions:
     segment_length: int  # W
     dropout: float = 0.3  # before the output
     linear: bool = True  # start from a ridge regression on the window
+    season: int | None = None  # steps of the main season, for the linear path
     seasons: tuple[int, ...] = ()  # steps of each season whose naive forecasts are mixed in
     cycles: tuple[tuple[int, int], ...] = ()  # known columns that are sine and cosine of a cycle
 
@@ -137,17 +138,7 @@ class Segment(nn.Module):
         self.target = nn.Parameter(torch.randn(sizes.target_count, hidden // 2))
         self.one_product = cell.cell == "lstm" and cell.is_fused and cell.layers == 1
         entry = 4 * hidden if self.one_product else hidden
-        self.linear = (
-            LinearPath(
-                sizes.target_count,
-                sizes.context_length,
-                2 * HARMONICS * len(options.cycles)
-                + covariate_width(sizes.past_count, sizes.known_count, sizes.context_length),
-                sizes.horizon,
-            )
-            if options.linear
-            else None
-        )
+        self.linear = self._linear_path() if options.linear else None
         self.shown = nn.Linear(width, entry, bias=False) if options.linear else None
         self.known_entry = (
             nn.Linear(width * sizes.known_count, entry, bias=False) if sizes.known_count else None
@@ -203,6 +194,22 @@ class Segment(nn.Module):
         correction = self.head.point(params) - scale.location - scale.scale * linear.mT
         return self.head.place(raw, location - (1 - self.trust) * correction, scale.scale)
 
+    def _linear_path(self) -> LinearPath:
+        sizes, options = self.sizes, self.options
+        age = [
+            torch.arange(sizes.context_length - 1, -1, -1),
+            torch.zeros(2 * HARMONICS * len(options.cycles), dtype=torch.int64),
+            covariate_age(sizes.past_count, sizes.known_count, sizes.context_length),
+        ]
+        return LinearPath(
+            sizes.target_count,
+            sizes.horizon,
+            torch.cat(age),
+            context_length=sizes.context_length,
+            season=options.season or options.segment_length,
+            levels=bool(sizes.past_count) or self.coding.normalization == "none",
+        )
+
     def fit_linear(
         self,
         cells: Mapping[int, Iterable[WindowTensors]],
@@ -213,21 +220,15 @@ class Segment(nn.Module):
     ) -> LinearFit | None:
         """Fit the linear path in closed form to scaled windows; None when there is no such path.
 
-        Ridge penalties, and how much of the context is read (all, a half, a quarter or an eighth,
-        or the mean of several), are those with the least squared error where a stretch of train is
-        left out and on `dev`; `context_length` states the newest steps to read instead. Windows of
+        Ridge penalties are those with the least error where a stretch of train is left out and on
+        `dev`; `context_length` states the newest steps to read, all unless set. Windows of
         train come by cell, see `Stretches.cells`. `others` are the other members of an ensemble:
         the path has no random start, so they get copies. Call it before the first optimiser step.
         """
         if self.linear is None:
             return None
-        whole = self.sizes.context_length
-        if context_length is None:
-            contexts = sorted({max(whole // part, 1) for part in (1, 2, 4, 8)}, reverse=True)
-        else:
-            contexts = [min(context_length, whole)]
         rows = {number: self.linear_rows(part) for number, part in cells.items()}
-        fit = self.linear.fit(rows, self.linear_rows(dev), contexts=contexts)
+        fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length)
         for other in others:
             other.linear = deepcopy(self.linear)
         return fit

@@ -5,18 +5,20 @@ import math
 import pytest
 import torch
 
+from forecast.models.lag_prior import common_root, own_root
 from forecast.models.linear import NormalEquations
-from forecast.models.linear_choice import choose, regressions, within, without
+from forecast.models.linear_choice import Priors, choose, regressions, within, without
 from forecast.models.linear_path import LinearPath, LinearRows
 
 L, H, T = 8, 2, 3
+AGE = torch.arange(L - 1, -1, -1)
 
 
 def draw(count, seed, *, noise=0.1, own=0.0):
     """Rows whose targets follow one regression, `own` of which differs by channel."""
     generator = torch.Generator().manual_seed(seed)
     truth = torch.Generator().manual_seed(99)
-    common = 0.3 * torch.randn(1, L, H, generator=truth)
+    common = 0.3 * torch.randn(1, L, H, generator=truth) / (1 + AGE / 4).square()[:, None]
     apart = 0.3 * torch.randn(T, L, H, generator=truth)
     x = torch.randn(count, T, L, generator=generator).clamp(-0.7, 0.7)  # no target counts less
     y = torch.einsum("ntl,tlh->nth", x, common + own * apart)
@@ -24,23 +26,36 @@ def draw(count, seed, *, noise=0.1, own=0.0):
     return LinearRows(x, y, torch.ones(count, T, 1))
 
 
-def path_of(cells, dev):
-    path = LinearPath(T, L, 0, H)
-    return path, path.fit(
-        {number: [rows] for number, rows in cells.items()}, [dev], contexts=[L, L // 2]
-    )
+def path_of(cells, dev, *, levels=False):
+    path = LinearPath(T, H, AGE, context_length=L, season=4, levels=levels)
+    return path, path.fit({number: [rows] for number, rows in cells.items()}, [dev])
 
 
-def test_targets_that_are_alike_share_one_regression():
-    cells = {number: draw(6, number, noise=0.8) for number in range(0, 15, 2)}
-    _, fit = path_of(cells, draw(200, 50, noise=0.8))
-    assert fit.choice.own_penalty == math.inf
+def refitted(cells, fit, *, levels=False):
+    """Fit with what was chosen, to all rows of some cells."""
+    sums = NormalEquations.together(cells.values())
+    priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), levels)
+    ((_, ridge),) = regressions(sums, priors, [fit.choice.penalty], [fit.choice.own_penalty])
+    return ridge
+
+
+def sums_of(rows):
+    sums = NormalEquations()
+    sums.add(rows.features, rows.target)
+    return sums
+
+
+def test_targets_that_are_alike_stay_close_to_one_regression():
+    for first in (0, 100, 200):
+        cells = {number: draw(12, first + number) for number in range(0, 15, 2)}
+        _, fit = path_of(cells, draw(200, first + 50))
+        assert fit.choice.own_penalty >= 1.0
 
 
 def test_targets_that_differ_get_their_own():
     cells = {number: draw(60, number, own=1.0) for number in range(0, 15, 2)}
     path, fit = path_of(cells, draw(200, 50, own=1.0))
-    assert fit.choice.own_penalty < math.inf
+    assert fit.choice.own_penalty <= 0.01
     held = draw(200, 51, own=1.0)
     assert float((path(held.features) - held.target).square().mean().sqrt()) < 0.2
 
@@ -56,11 +71,7 @@ def test_the_stated_error_is_that_of_rows_the_fits_have_not_seen():
         ([4], [0, 2]),
         (None, [0, 2, 3, 4]),
     ):
-        sums = NormalEquations()
-        for number in seen:
-            sums.add(cells[number].features, cells[number].target)
-        contexts, penalty, own_penalty = fit.choice
-        ((_, ridge),) = regressions(sums, L, [contexts], [penalty], [own_penalty])
+        ridge = refitted({number: sums_of(cells[number]) for number in seen}, fit)
         rows = dev if held is None else cells[held[0]]
         error = ridge.predict(rows.features) - rows.target
         total, count = total + float(error.square().sum()), count + error.numel()
@@ -77,17 +88,8 @@ def test_in_training_a_row_meets_the_fit_without_its_stretch():
     poisoned = {**cells}
     for number in (1, 2):  # of the stretch itself, and over its border
         poisoned[number] = cells[number]._replace(target=cells[number].target + 100.0)
-    sums = {}
-    for number, part in poisoned.items():
-        sums[number] = NormalEquations()
-        sums[number].add(part.features, part.target)
-    ((_, ridge),) = regressions(
-        without(sums, 1, 1),
-        L,
-        [fit.choice.contexts],
-        [fit.choice.penalty],
-        [fit.choice.own_penalty],
-    )
+    sums = {number: sums_of(part) for number, part in poisoned.items()}
+    ridge = refitted({0: without(sums, 1, 1)}, fit)
     unseen = ridge.predict(rows.features).float()
     level = path(rows.features).mean(dim=0)  # the mean forecast, and no more, is that of all rows
     torch.testing.assert_close(before.mean(dim=0), level, rtol=1e-4, atol=1e-4)
@@ -116,18 +118,37 @@ def test_a_stretch_that_is_nearly_all_there_is_falls_back_on_all():
 
 
 def test_without_rows_to_judge_by_there_is_no_choice():
-    sums = NormalEquations()
-    rows = draw(10, 0)
-    sums.add(rows.features, rows.target)
+    priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), centred=False)
     with pytest.raises(ValueError, match="no rows are held back"):
-        choose({0: sums}, NormalEquations(), context_length=L, contexts=[L])
+        choose({0: sums_of(draw(10, 0))}, NormalEquations(), priors)
+
+
+def test_windows_alone_have_no_intercept_and_levels_have_one():
+    """A drift that all of train shows is not carried on; a regression on levels needs its own."""
+    rising = {n: draw(40, n) for n in (0, 2)}
+    rising = {n: rows._replace(target=rows.target + 1.0) for n, rows in rising.items()}
+    without_drift, _ = path_of(rising, rising[0])
+    assert not bool(without_drift.intercept.any())
+    with_levels, _ = path_of(rising, rising[0], levels=True)
+    torch.testing.assert_close(with_levels.intercept, torch.ones(T, H), atol=0.15, rtol=0)
+
+
+def test_no_part_decides_alone():
+    """Neither dev in which all is a hundred times as large, nor a quarter of a stuck sensor."""
+    cells = {number: draw(40, number) for number in range(0, 8, 2)}
+    calm = path_of(cells, draw(40, 50))[1].choice
+    wild = draw(40, 51, noise=3.0)
+    wild = wild._replace(features=100 * wild.features, target=100 * wild.target)
+    still = draw(40, 52)
+    still = still._replace(features=1e-3 * still.features, target=1e-6 * still.target)
+    assert path_of({0: wild}, wild)[1].choice != calm
+    assert path_of({0: still}, still)[1].choice != calm
+    assert path_of({**cells, 8: still}, draw(40, 50))[1].choice == calm
 
 
 def test_parts_are_cut_without_their_borders():
     cells = {}
     for number in range(5):
-        cells[number] = NormalEquations()
-        rows = draw(10 + number, number)
-        cells[number].add(rows.features, rows.target)
+        cells[number] = sums_of(draw(10 + number, number))
     assert float(without(cells, 1, 1).sums.rows[0]) == 10 + 14
     assert float(within(cells, 0, 1).sums.rows[0]) == 10 + 11 + 12

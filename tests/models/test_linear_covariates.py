@@ -7,8 +7,8 @@ from forecast.models.linear_path import (
     LinearPath,
     LinearRows,
     carry_forward,
+    covariate_age,
     covariate_features,
-    covariate_width,
 )
 
 NAN = float("nan")
@@ -27,12 +27,12 @@ def test_features_are_the_level_and_the_newest_steps():
     ahead = torch.tensor([[3.0, 4.0, 5.0]])
     features = covariate_features(location, covariates, ahead)
     width = 1 + 2 * COVARIATE_STEPS + 3
-    assert features.shape == (1, 2, covariate_width(2, 3, 60)) == (1, 2, width)
+    assert features.shape == (1, 2, len(covariate_age(2, 3, 60))) == (1, 2, width)
     assert features[0, :, 0].tolist() == [7.0, 9.0]
     torch.testing.assert_close(features[0, 1, 1:-3], covariates[0, -COVARIATE_STEPS:].flatten())
     torch.testing.assert_close(features[0, 1, -3:], ahead[0])
-    assert covariate_width(0, 4, 60) == 0
-    assert covariate_width(3, 0, 5) == 16
+    assert covariate_age(0, 4, 60).tolist() == []
+    assert covariate_age(2, 1, 3).tolist() == [0, 2, 2, 1, 1, 0, 0, 0]
 
 
 def test_a_target_that_follows_its_covariate_is_forecast_by_the_linear_path():
@@ -44,9 +44,10 @@ def test_a_target_that_follows_its_covariate_is_forecast_by_the_linear_path():
     beside = covariate_features(torch.zeros(rows, 1, 1), covariates, torch.zeros(rows, 0))
 
     def error(features):
-        path = LinearPath(1, context, features.shape[-1] - context, horizon)
+        age = torch.zeros(features.shape[-1], dtype=torch.int64)
+        path = LinearPath(1, horizon, age, context_length=context, season=4, levels=True)
         batch = LinearRows(features, target, torch.ones(rows, 1, 1))
-        return path.fit({0: [batch]}, [batch], contexts=[context]).error
+        return path.fit({0: [batch]}, [batch]).error
 
     assert error(torch.cat([window, beside], dim=-1)) < 0.05
     assert error(window) > 1.0
