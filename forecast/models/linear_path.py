@@ -78,12 +78,8 @@ class LinearPath(nn.Module):
         levels: bool,
     ) -> None:
         super().__init__()
-        self.age, self.context_length, self.season, self.levels = (
-            age,
-            context_length,
-            season,
-            levels,
-        )
+        self.age, self.context_length = age, context_length
+        self.season, self.levels = season, levels
         shape = (target_count, len(age), horizon)
         self.register_buffer("weight", torch.zeros(shape))
         self.register_buffer("intercept", torch.zeros(target_count, horizon))
@@ -142,10 +138,9 @@ class LinearPath(nn.Module):
         every = -(-self.intercept.shape[1] // CHOICE_STEPS)
         short = {number: part.of_outputs(every) for number, part in sums.items()}
         held_back = _summed(dev).of_outputs(every)
-        priors = self._priors(read or self.context_length)
+        priors = self._priors(min(read or self.context_length, self.context_length))
         fit = choose(short, held_back, priors)
-        everything = NormalEquations.together(sums.values())
-        whole = _regression(everything, priors, fit.choice)
+        whole = _regression(NormalEquations.together(sums.values()), priors, fit.choice)
         self.weight.copy_(whole.weight)
         self.intercept.copy_(whole.intercept)
         if max(cells) > 0:
@@ -160,15 +155,11 @@ class LinearPath(nn.Module):
         return fit
 
     def _priors(self, read: int) -> Priors:
-        window = self.context_length
-        position = torch.arange(len(self.age))
-        kept = position[window - min(read, window) :]
-        age = self.age[kept]
-        common = common_root(age, self.season, window=min(read, window))
-        place = torch.eye(len(self.age), dtype=common.dtype)[
-            :, kept
-        ]  # older readings weigh nothing
-        return Priors(place @ common, place @ own_root(age, self.season), self.levels)
+        older = self.context_length - read
+        age = self.age[older:]
+        roots = common_root(age, self.season, window=read), own_root(age, self.season)
+        common, own = (nn.functional.pad(root, (0, 0, older, 0)) for root in roots)  # weigh nothing
+        return Priors(common, own, centred=self.levels)
 
 
 def _regression(sums: NormalEquations, priors: Priors, choice: LinearChoice) -> Ridge:
