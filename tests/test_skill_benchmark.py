@@ -63,3 +63,15 @@ def test_table_of_nothing_and_of_one_result():
     entry |= {"weights": 200_000, "commit": "abc", "machine": "two cores", "measured": "now"}
     text = table({"ETTh1-96": {"both": {"0": entry, "1": entry | {"mse": 0.37}}}})
     assert "0.3600 [0.3500, 0.3700] (0.380)" in text
+
+
+def test_in_units_of_a_series_an_error_is_its_share_of_the_score():
+    """Two series: the one error that adds the same to OWA is the same in units."""
+    weigh = [
+        100 / level / m4.NAIVE2_SMAPE + 1 / daily / m4.NAIVE2_MASE
+        for daily, level in ((2.0, 10.0), (50.0, 900.0))
+    ]
+    units = [m4.unit_of(2.0, 10.0), m4.unit_of(50.0, 900.0)]
+    assert units[0] * weigh[0] == pytest.approx(units[1] * weigh[1])
+    assert m4.unit_of(0.0, 0.0) == 1.0
+    assert 0 < m4.unit_of(0.0, 10.0) < m4.unit_of(1.0, 10.0)

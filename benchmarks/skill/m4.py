@@ -20,6 +20,8 @@ from .tables import Table, as_tensors, folder
 
 Array = NDArray[np.float64]
 DAY, WEEK, HORIZON = 24, 168, 48
+NAIVE2_SMAPE, NAIVE2_MASE = 18.383, 2.395
+"""Scores of the method that OWA is relative to, as the competition reports them."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,30 @@ def scales(values: Array) -> Array:
     return np.array([*changes, np.abs(values).mean(), values.std()])
 
 
-def read_m4() -> tuple[Table, Array]:
-    """All series, each divided by its in-sample daily change, with that change (series,).
+def unit_of(daily: float, level: float) -> float:
+    """Give what a series is divided by, from its daily change and its level.
 
-    In these units an absolute error is the series' MASE. Static covariates are logarithms of the
-    series' scales relative to the daily one and its level, from the train part alone.
+    An absolute error of e adds e / daily to MASE and about 100 e / level to sMAPE; relative to
+    Naive2 and weighed as OWA does, that is in proportion to e / unit: the loss is the score. The
+    factor makes a unit about the spread of what is forecast.
+    """
+    if daily <= 0 and level <= 0:
+        return 1.0
+    level *= NAIVE2_SMAPE / (100 * NAIVE2_MASE)
+    return 4 / (1 / max(daily, 1e-3 * level) + 1 / max(level, 1e-3 * daily))
+
+
+def read_m4() -> tuple[Table, Array]:
+    """All series, each divided by its unit, with that unit (series,).
+
+    Static covariates are logarithms of the series' scales relative to the unit, and of its level,
+    from the train part alone.
     """
     series = read_series()
     frames, statistics, units, borders = [], [], [], []
     for number, (given, asked) in enumerate(series):
         known = scales(given[:-HORIZON])
-        unit = known[1] if known[1] > 0 else 1.0
+        unit = unit_of(known[1], known[3])
         units.append(unit)
         ratios = np.log(np.maximum(known / unit, 1e-3))
         statistics.append([*ratios[[0, 2, 3, 4]], np.log(known[3] + 1e-6)])
