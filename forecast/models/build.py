@@ -148,7 +148,8 @@ def build_model(
     linear : bool
         Whether "segment" starts from a closed-form linear path; `fit_linear` fits it.
     seasons : sequence of int
-        Steps of the seasons whose naive forecasts "segment" mixes in.
+        Steps of the seasons whose naive forecasts "segment" mixes in; the first is the main one,
+        over which the linear path averages.
     known_names : sequence of str
         Names of the known channels: the linear path reads the phase of day and week from them.
     ensemble : int
