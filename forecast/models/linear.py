@@ -231,8 +231,8 @@ class NormalEquations:
         Parameters
         ----------
         root
-            (feature, axis) R: the weights are held to be RU with U of unit variance, so that
-            R'R is what is penalised; a feature whose row is 0 is not read. Identity by default.
+            (feature, axis) R: the weights are RU and |U|^2 is penalised, which holds them to have
+            the covariance RR'; a feature whose row is 0 is not read. Identity by default.
         centred
             Whether the regression has an intercept, or none.
 

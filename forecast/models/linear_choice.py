@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 from torch import Tensor
@@ -24,7 +25,7 @@ PARTS = 4
 """Parts of train that are left out in turn."""
 
 STILL = 1e-3
-"""Share of the targets' mean square below which an error is as good as none."""
+"""Share of the targets' mean square in the median part below which an error is as good as none."""
 
 Cells = Mapping[int, NormalEquations]
 """Sums of train rows by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border."""
@@ -97,12 +98,12 @@ def choose(cells: Cells, dev: NormalEquations, priors: Priors) -> LinearFit:
         trials.append((NormalEquations.together(cells.values()), dev))
     if not trials:
         raise ValueError("no rows are held back: nothing to choose a regression by")
-    power = sum(held.power for _, held in trials)
     count = sum(held.output_count for _, held in trials)
+    usual = median(held.power / max(held.output_count, 1.0) for _, held in trials)
     errors = defaultdict[LinearChoice, list[float]](list)
     badness = defaultdict[LinearChoice, float](float)
     for sums, held in trials:
-        least = STILL * power / count * held.output_count
+        least = STILL * usual * held.output_count
         for choice, ridge in regressions(sums, priors, PENALTIES, OWN_PENALTIES):
             error = held.squared_error(ridge)
             errors[choice].append(error)

@@ -31,10 +31,10 @@ def path_of(cells, dev, *, levels=False):
     return path, path.fit({number: [rows] for number, rows in cells.items()}, [dev])
 
 
-def refitted(cells, fit, *, levels=False):
+def refitted(cells, fit):
     """Fit with what was chosen, to all rows of some cells."""
     sums = NormalEquations.together(cells.values())
-    priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), levels)
+    priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), centred=False)
     ((_, ridge),) = regressions(sums, priors, [fit.choice.penalty], [fit.choice.own_penalty])
     return ridge
 
@@ -134,16 +134,23 @@ def test_windows_alone_have_no_intercept_and_levels_have_one():
 
 
 def test_no_part_decides_alone():
-    """Neither dev in which all is a hundred times as large, nor a quarter of a stuck sensor."""
-    cells = {number: draw(40, number) for number in range(0, 8, 2)}
-    calm = path_of(cells, draw(40, 50))[1].choice
-    wild = draw(40, 51, noise=3.0)
-    wild = wild._replace(features=100 * wild.features, target=100 * wild.target)
-    still = draw(40, 52)
-    still = still._replace(features=1e-3 * still.features, target=1e-6 * still.target)
-    assert path_of({0: wild}, wild)[1].choice != calm
-    assert path_of({0: still}, still)[1].choice != calm
-    assert path_of({**cells, 8: still}, draw(40, 50))[1].choice == calm
+    """Neither one in which all is a hundred times as large, nor one of a stuck sensor."""
+    priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), centred=False)
+    quarters = {number: draw(40, number) for number in range(0, 8, 2)}
+    cells = {number: sums_of(rows) for number, rows in quarters.items()}
+    rows = draw(40, 50)
+    dev = rows._replace(target=-rows.target)  # it says the opposite of the quarters
+
+    def choice(rows, cells=cells):
+        return choose(cells, sums_of(rows), priors).choice
+
+    wild = dev._replace(features=100 * dev.features, target=100 * dev.target)
+    assert choice(wild) == choice(dev)
+    assert choice(wild, {0: cells[0]}) != choice(dev)  # alone it would choose otherwise
+    still = dev._replace(features=1e-3 * dev.features, target=1e-6 * dev.target)
+    without_dev = choose(cells, NormalEquations(), priors).choice
+    assert choice(still) == without_dev
+    assert choice(still, {0: cells[0]}) != without_dev
 
 
 def test_parts_are_cut_without_their_borders():
