@@ -34,7 +34,7 @@ quickstart: $(VENV)/.runtime  ## check, train and predict on the bundled New Yor
 	@$(BIN)/forecast train $(CONFIG)
 	$(SAY) '3 of 3: forecast predict $(CONFIG)'
 	@$(BIN)/forecast predict $(CONFIG)
-	@$(BIN)/python -m pipelines.quickstart $(CONFIG)
+	@$(BIN)/python -m pipelines.jobs.quickstart $(CONFIG)
 
 test: $(VENV)/.dev  ## the whole test suite
 	$(SAY) 'running the tests'

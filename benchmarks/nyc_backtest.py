@@ -32,9 +32,9 @@ COVERAGE = (0.75, 0.85)
 def backtest(config: Config, checkpoints: Path) -> tuple[dict[str, Scores], float]:
     """Train and read the test part; return the scores and the best dev error."""
     from forecast.training.allocator import keep_freed_memory
-    from pipelines.evaluate import Subject, evaluate
-    from pipelines.experiment import fit_config, split_of
-    from pipelines.prepare import run as prepare
+    from pipelines.jobs.evaluate import Subject, evaluate
+    from pipelines.steps.experiment import fit_config, split_of
+    from pipelines.steps.prepared_panel import prepare
 
     keep_freed_memory()
     panel = prepare(config)

@@ -68,7 +68,7 @@ def prepare(folder: Path) -> dict[str, float]:
 def child() -> None:
     """Prepare in this process; print the measurements as the last line."""
     from forecast.config import load_config
-    from pipelines.prepare import run
+    from pipelines.steps.prepared_panel import run
 
     config = load_config("config.yaml")
     start, busy = time.perf_counter(), time.process_time()
@@ -84,7 +84,7 @@ def gather_ms(folder: Path) -> float:
     import torch
 
     from forecast.data.panel import open_panel
-    from forecast.data.windows import Windows
+    from forecast.data.windows.windows import Windows
 
     panel = open_panel(folder / ".forecast/panel-benchmark/panel")
     calendar = ["hour_of_day", "day_of_year"]

@@ -40,9 +40,9 @@ def library(steps):
 
     keep_freed_memory()
     from forecast.config.modelling import Model, Training
-    from forecast.data.splits import split_windows
-    from forecast.fitting import fit_forecaster
-    from forecast.spec import Spec
+    from forecast.data.windows.splits import split_windows
+    from forecast.forecasting.spec import Spec
+    from forecast.training.fitting import fit_forecaster
 
     data = panel(BATCH * steps * 2 + 20 * 500)
     split = split_windows(

@@ -23,13 +23,13 @@ sys.path.insert(0, str(ROOT))
 
 from forecast.config.modelling import Model, Training
 from forecast.data.panel import Panel, panel_from_frame
-from forecast.data.splits import split_windows
-from forecast.data.windows import WindowIndex
-from forecast.evaluation.baselines import Naive, collect_actual
-from forecast.fitting import fit_forecaster
-from forecast.forecaster import Forecaster
-from forecast.models.segment import Segment
-from forecast.spec import Spec
+from forecast.data.windows.splits import split_windows
+from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.evaluation.naive_baselines import Naive
+from forecast.forecasting.forecaster import Forecaster
+from forecast.forecasting.spec import Spec
+from forecast.models.strategies.segment import Segment
+from forecast.training.fitting import fit_forecaster
 
 CONTEXT, HORIZON, DAY = 168, 24, 24
 PAST_SHOWN = 48

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from forecast.config import load_config
-from pipelines.check import find
+from pipelines.jobs.check import find
 
 MOST_ROWS = 14
 

@@ -42,7 +42,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
 ) -> None:
     """Write a commented starter config and the sample data."""
-    from pipelines.init import run
+    from pipelines.jobs.init import run
 
     run(folder)
 
@@ -57,7 +57,7 @@ def check(
 ) -> int | None:
     """Look at config and data: findings as a table, no training."""
     settings = load_config(config, overrides or ())
-    from pipelines.check import run
+    from pipelines.jobs.check import run
 
     return run(settings, strict=strict, as_json=json, html=html)
 
@@ -70,7 +70,7 @@ def prepare(
 ) -> None:
     """Turn the tables into the panel; skipped when nothing changed."""
     settings = load_config(config, overrides or ())
-    from pipelines.prepare import run
+    from pipelines.jobs.prepare import run
 
     run(settings, force=force)
 
@@ -79,7 +79,7 @@ def prepare(
 def train(config: ConfigPath, overrides: Overrides = None) -> int | None:
     """Train, calibrate, evaluate, track and register a model."""
     settings = load_config(config, overrides or ())
-    from pipelines.train import run
+    from pipelines.jobs.train import run
 
     return run(settings)
 
@@ -88,7 +88,7 @@ def train(config: ConfigPath, overrides: Overrides = None) -> int | None:
 def tune(config: ConfigPath, overrides: Overrides = None) -> int | None:
     """Search for better settings by the one metric; resumes."""
     settings = load_config(config, overrides or ())
-    from pipelines.tune import run
+    from pipelines.jobs.tune import run
 
     return run(settings)
 
@@ -105,7 +105,7 @@ def evaluate(
 ) -> int | None:
     """Backtest the champion beside the baselines; write the HTML report."""
     settings = load_config(config, overrides or ())
-    from pipelines.evaluate import run
+    from pipelines.jobs.evaluate import run
 
     return run(settings, days=days, first=first, last=last, version=version, bundle=bundle)
 
@@ -123,7 +123,7 @@ def predict(
 ) -> int | None:
     """Write the champion's forecasts from the newest readings."""
     settings = load_config(config, overrides or ())
-    from pipelines.predict import run
+    from pipelines.jobs.predict import run
 
     return run(settings, cutoff=cutoff, first=first, last=last, template=template)
 
@@ -132,7 +132,7 @@ def predict(
 def score(config: ConfigPath, overrides: Overrides = None) -> int | None:
     """Join past forecasts with the readings that arrived: error, coverage, drift."""
     settings = load_config(config, overrides or ())
-    from pipelines.score import run
+    from pipelines.jobs.score import run
 
     return run(settings)
 
@@ -146,7 +146,7 @@ def retrain(
 ) -> int | None:
     """Train a challenger if due; it becomes champion only through the gate."""
     settings = load_config(config, overrides or ())
-    from pipelines.retrain import run
+    from pipelines.jobs.retrain import run
 
     return run(settings, force=force, dry_run=dry_run)
 
@@ -160,7 +160,7 @@ def promote(
 ) -> int | None:
     """Move the champion alias by hand."""
     settings = load_config(config, overrides or ())
-    from pipelines.promote import run
+    from pipelines.jobs.promote import run
 
     return run(settings, version=version, rollback=rollback)
 
@@ -176,7 +176,7 @@ def schedule_run(
 ) -> int | None:
     """Run the jobs when they are due, until stopped."""
     settings = load_config(config, overrides or ())
-    from pipelines.schedule import run
+    from pipelines.jobs.schedule import run
 
     return run(settings, overrides=overrides or (), now=now, until=until)
 
@@ -185,7 +185,7 @@ def schedule_run(
 def schedule_list(config: ConfigPath, overrides: Overrides = None) -> int | None:
     """Show each job's next and last run."""
     settings = load_config(config, overrides or ())
-    from pipelines.schedule import show
+    from pipelines.jobs.schedule import show
 
     return show(settings)
 
@@ -200,7 +200,7 @@ def schedule_export(
 ) -> int | None:
     """Print the schedule for another scheduler."""
     settings = load_config(config, overrides or ())
-    from pipelines.schedule_export import run
+    from pipelines.jobs.schedule_export import run
 
     return run(settings, form=form, overrides=overrides or ())
 
@@ -213,7 +213,7 @@ def schedule_install(
 ) -> int | None:
     """Install systemd timers that catch up on missed runs."""
     settings = load_config(config, overrides or ())
-    from pipelines.schedule_export import install
+    from pipelines.jobs.schedule_export import install
 
     return install(settings, show=show, overrides=overrides or ())
 
@@ -226,7 +226,7 @@ def ui(
 ) -> int | None:
     """Open the MLflow UI of the run's own store on 127.0.0.1."""
     settings = load_config(config, overrides or ())
-    from pipelines.ui import run
+    from pipelines.jobs.ui import run
 
     return run(settings, port=port)
 
@@ -239,7 +239,7 @@ def serve(
 ) -> int | None:
     """Serve the champion over HTTP on 127.0.0.1."""
     settings = load_config(config, overrides or ())
-    from pipelines.serve import run
+    from pipelines.jobs.serve import run
 
     return run(settings, port=port)
 
@@ -247,7 +247,7 @@ def serve(
 @app.command()
 def schema() -> None:
     """Print the config's JSON Schema, for editors."""
-    from pipelines.schema import run
+    from pipelines.jobs.schema import run
 
     run()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.forecaster import Forecaster
+from forecast.forecasting.forecaster import Forecaster
 from pipelines.cli import main
 from tests.bad_input.case import tree
 

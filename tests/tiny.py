@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from forecast.config.modelling import Model, Training
-from forecast.data.splits import split_windows
-from forecast.fitting import fit_forecaster, untrained
-from forecast.spec import Spec
+from forecast.data.windows.splits import split_windows
+from forecast.forecasting.spec import Spec
+from forecast.training.fitting import fit_forecaster, untrained
 from tests.builders import sine_panel
 
 SPEC = Spec(

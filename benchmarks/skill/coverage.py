@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.data.windows import WindowIndex, Windows
+from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.models.ensemble import Ensemble
-from forecast.models.segment import Segment
+from forecast.models.strategies.segment import Segment
 
 from .recipe import scaled_batches
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.data.panel import panel_from_frame
-from forecast.data.windows import Windows
+from forecast.data.windows.windows import Windows
 from forecast.models.ensemble import Ensemble, segments_of
-from forecast.models.segment import Segment
+from forecast.models.strategies.segment import Segment
 
 from .tables import Table, as_tensors, folder
 

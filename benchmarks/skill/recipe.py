@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecast.data.stretches import Stretches
-from forecast.data.windows import WindowIndex, Windows
+from forecast.data.windows.train_folds import Stretches
+from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of
-from forecast.models.heads import PointLoss
-from forecast.models.segment import Segment
+from forecast.models.heads.point_heads import PointLoss
+from forecast.models.strategies.segment import Segment
 
 from .tables import Row, Table, as_tensors
 

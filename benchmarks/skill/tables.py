@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel, panel_from_frame
-from forecast.data.scaling import fit_scaler
-from forecast.data.windows import WindowIndex
+from forecast.data.windows.scaling import fit_scaler
+from forecast.data.windows.windows import WindowIndex
 
 
 @dataclass(frozen=True)

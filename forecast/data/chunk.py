@@ -17,6 +17,14 @@ MISSING_TIME = np.iinfo(np.int64).min
 """NaT as an integer: a reading without a time, or an `available_at` that was always known."""
 
 
+SCHEMA = 1
+"""Of a panel on disk: another number, and a panel is built anew."""
+
+
+class CannotAppendError(Exception):
+    """New readings that a panel cannot take in; says why, and is answered by a new build."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Consecutive readings of the source, in the order of the source.

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.forecast import Forecast, Predictor
 from forecast.data.panel import Panel
-from forecast.data.windows import WindowIndex
-from forecast.evaluation import events
+from forecast.data.windows.predictor import Forecast, Predictor
+from forecast.data.windows.windows import WindowIndex, collect_actual
 from forecast.evaluation import metrics as m
-from forecast.evaluation.baselines import collect_actual
-from forecast.evaluation.intervals import rolling_conformal
+from forecast.evaluation import peak_metrics as events
+from forecast.forecasting.calibration import rolling_conformal
 
 Scores = dict[str, float]
 

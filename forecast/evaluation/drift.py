@@ -1,6 +1,6 @@
 """How far new values lie from those of training: distances of samples; it raises no alarm.
 
-What is too far is the config's business (`monitor`) and decided in `pipelines/score.py`.
+What is too far is the config's business (`monitor`) and decided in `pipelines/jobs/score.py`.
 """
 
 from collections.abc import Sequence

@@ -6,25 +6,30 @@ from typing import Literal, get_args
 from torch import nn
 
 from forecast.errors import ConfigError
-from forecast.models.aligned import Aligned
-from forecast.models.cells import CellName, Peepholes
-from forecast.models.direct import Direct
-from forecast.models.distributions import (
+from forecast.models.ensemble import Ensemble
+from forecast.models.heads.distribution_heads import (
     AsymmetricLaplaceHead,
     CategoricalHead,
     GaussianHead,
     NegativeBinomialHead,
     StudentTHead,
 )
-from forecast.models.encoder_decoder import EncoderDecoder
-from forecast.models.ensemble import Ensemble
-from forecast.models.heads import DECILES, Head, PointHead, PointLoss, PointQuantileHead
-from forecast.models.inputs import TargetCoding, WindowSizes
-from forecast.models.normalization import Normalization
-from forecast.models.recursive import Recursive
-from forecast.models.segment import Segment, SegmentOptions, day_cycles, default_segment_length
-from forecast.models.stacks import CellOptions
-from forecast.models.static_entry import StaticInto
+from forecast.models.heads.point_heads import DECILES, Head, PointHead, PointLoss, PointQuantileHead
+from forecast.models.recurrent.cell_flags import CellName, Peepholes
+from forecast.models.recurrent.stacks import CellOptions
+from forecast.models.strategies.aligned import Aligned
+from forecast.models.strategies.direct import Direct
+from forecast.models.strategies.encoder_decoder import EncoderDecoder
+from forecast.models.strategies.inputs import TargetCoding, WindowSizes
+from forecast.models.strategies.normalization import Normalization
+from forecast.models.strategies.recursive import Recursive
+from forecast.models.strategies.segment import (
+    Segment,
+    SegmentOptions,
+    day_cycles,
+    default_segment_length,
+)
+from forecast.models.strategies.static_entry import StaticInto
 
 HeadName = Literal[
     "point_quantile",

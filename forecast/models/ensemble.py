@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from forecast.models.heads import Head
-from forecast.models.segment import Segment
+from forecast.models.heads.point_heads import Head
+from forecast.models.strategies.segment import Segment
 
 
 class Ensemble(nn.Module):

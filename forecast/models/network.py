@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from forecast.data.scaling import Scaler
-from forecast.data.windows import Batch
+from forecast.data.windows.scaling import Scaler
+from forecast.data.windows.windows import Batch
 from forecast.models.ensemble import members_of, segments_of
-from forecast.models.heads import Head
+from forecast.models.heads.point_heads import Head
 
 if TYPE_CHECKING:
-    from forecast.data.stretches import Stretches
+    from forecast.data.windows.train_folds import Stretches
 
 
 class Network(nn.Module):

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from forecast.data.windows import Batch, WindowIndex, Windows
+from forecast.data.windows.windows import Batch, WindowIndex, Windows
 from forecast.models.network import Network
 
 Metric = Literal["mae", "rmse", "mse", "smape", "mase", "wape", "pinball", "crps"]

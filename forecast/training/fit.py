@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from forecast.config.modelling import Training
-from forecast.data.windows import WindowIndex, Windows
+from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.errors import ModelError
 from forecast.models.network import Network
 from forecast.training.dev import DevSet, Objective

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.data.windows import Batch, WindowIndex, Windows
+from forecast.data.windows.windows import Batch, WindowIndex, Windows
 
 
 class WindowLoader:

@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer, swa_utils
 from torch.optim.lr_scheduler import LambdaLR
 
-from forecast.data.windows import Batch
+from forecast.data.windows.windows import Batch
 from forecast.errors import ModelError
 from forecast.models.ensemble import members_of
 from forecast.models.network import Network

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from forecast.errors import ModelError
-from pipelines.tracking.local import read_alias
+from pipelines.tracking.local_registry import read_alias
 from pipelines.tracking.store import Store, open_store, sqlite_path, tracking_faults, tracking_uri
 
 if TYPE_CHECKING:

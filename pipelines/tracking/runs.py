@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.errors import TrackingError
-from pipelines.console import say
-from pipelines.lock import rank
-from pipelines.tracking.origin import close_orphans, create_run
+from pipelines.process.console import say
+from pipelines.process.lock import rank
 from pipelines.tracking.registry import Version, register, registered_name
+from pipelines.tracking.run_origin import close_orphans, create_run
 from pipelines.tracking.store import Store, open_store, tracking_faults
 
 if TYPE_CHECKING:

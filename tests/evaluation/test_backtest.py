@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.data.forecast import Forecast
-from forecast.data.splits import rolling_origins, split_windows
-from forecast.data.windows import WindowIndex
+from forecast.data.windows.predictor import Forecast
+from forecast.data.windows.splits import rolling_origins, split_windows
+from forecast.data.windows.windows import WindowIndex
 from forecast.evaluation import backtest as b
 from forecast.evaluation import metrics as m
-from forecast.evaluation.baselines import Naive
+from forecast.evaluation.naive_baselines import Naive
 from tests.builders import panel_of, ramp_panel, sine_panel
 
 H = 6

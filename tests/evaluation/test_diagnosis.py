@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.data.splits import rolling_origins
+from forecast.data.windows.splits import rolling_origins
 from forecast.evaluation import diagnosis as d
 from forecast.evaluation.backtest import run_backtest
-from forecast.evaluation.baselines import Naive
+from forecast.evaluation.naive_baselines import Naive
 from tests.builders import sine_panel
 
 H = 6

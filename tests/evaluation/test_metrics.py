@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from forecast.evaluation import metrics as m
-from forecast.evaluation.events import kge, nse, peak_error, peak_hit, peak_shift
+from forecast.evaluation.peak_metrics import kge, nse, peak_error, peak_hit, peak_shift
 
 NAN = float("nan")
 LEVELS = [0.1, 0.5, 0.9]

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from forecast.data.splits import rolling_origins
+from forecast.data.windows.splits import rolling_origins
 from forecast.evaluation import figures as f
-from forecast.evaluation import report as r
+from forecast.evaluation import html as r
 from forecast.evaluation.backtest import run_backtest, score_table
-from forecast.evaluation.baselines import Naive
+from forecast.evaluation.naive_baselines import Naive
 from tests.builders import sine_panel
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from forecast.config.modelling import Model
-from forecast.fitting import head_arguments, model_arguments
+from forecast.forecasting.spec import Spec
 from forecast.models.build import Kind, build_head, build_model
-from forecast.spec import Spec
+from forecast.training.fitting import head_arguments, model_arguments
 from tests.builders import sine_panel
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_split
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from forecast.models.build import HeadName, Kind, build_head, build_model
-from forecast.models.cells import CellName
+from forecast.models.recurrent.cell_flags import CellName
 
 GOLDEN = Path(__file__).with_name("golden.json")
 B, L, H = 2, 12, 4

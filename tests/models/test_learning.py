@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from forecast.models.build import build_head, build_model
-from forecast.models.recurrent import Recurrent
-from forecast.models.stacks import CellOptions
+from forecast.models.recurrent.padded_stack import Recurrent
+from forecast.models.recurrent.stacks import CellOptions
 
 FAR = 200
 

@@ -8,10 +8,10 @@ import torch
 
 from forecast.config import load_config
 from forecast.config.modelling import Model
-from forecast.data.calendar import calendar_names
-from forecast.fitting import head_arguments, model_arguments
+from forecast.data.windows.calendar import calendar_names
 from forecast.models.build import build_head, build_model
-from pipelines.experiment import spec_of
+from forecast.training.fitting import head_arguments, model_arguments
+from pipelines.steps.experiment import spec_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "family").glob("*.yaml"))

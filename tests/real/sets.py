@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from forecast.config import load_config
-from pipelines.check import find
+from pipelines.jobs.check import find
 
 ROOT = Path(__file__).parents[2]
 

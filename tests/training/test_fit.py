@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
+from forecast.data.windows.windows import collect_actual
 from forecast.errors import DataError, ModelError
-from forecast.evaluation.baselines import collect_actual
 from forecast.evaluation.metrics import mae
 from forecast.training.allocator import keep_freed_memory
 from forecast.training.fit import TrainingStoppedError, forget

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.data.windows import WindowIndex, Windows
+from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.training.loader import WindowLoader
 from tests.builders import ramp_panel
 

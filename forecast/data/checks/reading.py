@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from forecast.config.data import Data
 from forecast.data.checks.finding import Finding, Level, counted, plain
-from forecast.data.tables.notes import Notes, Tally
+from forecast.data.tables.tallies import Notes, Tally
 
 MUCH_MISSING = 0.5
 PASSES = {

@@ -11,7 +11,7 @@ from forecast.data.checks.order import RowOrder, Sightings, digest_rows
 from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.grid import Grid
 from forecast.data.tables import Reader
-from forecast.data.tables.notes import Notes
+from forecast.data.tables.tallies import Notes
 
 MOST_KEYS = 10_000_000
 

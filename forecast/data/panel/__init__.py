@@ -1,11 +1,12 @@
 """Many series on one regular grid: in memory, on disk, and how they get there; splits nothing."""
 
-from forecast.data.panel.append import CannotAppendError, append_panel
+from forecast.data.chunk import CannotAppendError
+from forecast.data.panel.append import append_panel
 from forecast.data.panel.as_of import panel_as_of
 from forecast.data.panel.build import build_panel
-from forecast.data.panel.frame import panel_from_frame
+from forecast.data.panel.from_frame import panel_from_frame
 from forecast.data.panel.panel import Panel
-from forecast.data.panel.spec import PanelSpec
+from forecast.data.panel.rules import PanelSpec
 from forecast.data.panel.store import open_panel, read_meta, remove_leftovers, write_panel
 
 __all__ = [

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.chunk import CannotAppendError
+from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
 from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches
-from forecast.data.panel.cells import Cells, Readings, by_row_and_time, first_conflict, to_cells
-from forecast.data.panel.intake import Intake, Layout, spare_rows
-from forecast.data.panel.spill import Spill
+from forecast.data.panel.collect import Intake, Layout, spare_rows
+from forecast.data.panel.spill_file import Spill
 from forecast.data.panel.store import commit, describe, new_files, open_panel, read_meta
 
 if TYPE_CHECKING:
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 
     from forecast.data.chunk import Source
     from forecast.data.panel.panel import Panel
-    from forecast.data.panel.spec import PanelSpec
-
-
-class CannotAppendError(Exception):
-    """New readings that a panel cannot take in; says why, and is answered by a new build."""
+    from forecast.data.panel.rules import PanelSpec
 
 
 def append_panel(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.data.panel.intake import Intake, Layout
+from forecast.data.panel.collect import Intake, Layout
 from forecast.data.panel.panel import Panel
-from forecast.data.panel.spill import MEMORY, Slab, Spill
+from forecast.data.panel.spill_file import MEMORY, Slab, Spill
 from forecast.data.panel.store import META, commit, describe, new_files, open_panel
 from forecast.data.panel.writer import StretchWriter
 from forecast.errors import DataError
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.chunk import Source
-    from forecast.data.panel.cells import Readings
-    from forecast.data.panel.spec import PanelSpec
+    from forecast.data.panel.aggregate import Readings
+    from forecast.data.panel.rules import PanelSpec
 
 STRETCH = 384 << 20  # bytes of memory, roughly, to reduce one stretch
 MOST_STRETCHES = 256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.grid import Grid
-    from forecast.data.vintages import Vintages
+    from forecast.data.panel.vintages import Vintages
 
 _SCAN = 4096
 
@@ -109,3 +110,14 @@ def _first_observed(block: NDArray[np.float32]) -> int:
         if len(seen):
             return begin + int(seen[0])
     return len(block)
+
+
+def newest_cutoff(panel: Panel) -> int:
+    """Return the grid index of the newest reading of any series."""
+    return int((panel.start + panel.observed_end()).max()) - 1
+
+
+def instant_text(panel: Panel, step: int) -> str:
+    """Return when a grid step is, as ISO 8601 in UTC."""
+    instant = int(panel.grid.time(np.array([step], dtype=np.int64))[0])
+    return datetime.fromtimestamp(instant / 1e9, UTC).isoformat()

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forecast.data.chunk import SCHEMA
 from forecast.data.grid import Grid
 from forecast.data.panel.panel import Panel
-from forecast.data.vintages import Vintages
+from forecast.data.panel.vintages import Vintages
 from forecast.errors import DataError, ForecastError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SCHEMA = 1
 META = "meta.json"
 MEND = "delete the folder and run `forecast prepare`"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from forecast.data.panel.cells import Readings, reduce_groups
+from forecast.data.panel.aggregate import Readings, reduce_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

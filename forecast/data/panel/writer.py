@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel.cells import Cells, Readings, by_row_and_time, first_conflict, to_cells
+from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
 from forecast.data.panel.versions import Versions, to_versions
 from forecast.errors import DataError
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from forecast.data.panel.intake import Layout
-    from forecast.data.panel.spec import PanelSpec
-    from forecast.data.panel.spill import Slab
+    from forecast.data.panel.collect import Layout
+    from forecast.data.panel.rules import PanelSpec
+    from forecast.data.panel.spill_file import Slab
 
 
 class StretchWriter:

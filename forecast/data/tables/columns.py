@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from forecast.config.data import Data
-from forecast.data.tables.opened import OpenedTable
+from forecast.data.tables.opened_table import OpenedTable
 from forecast.errors import DataError
 
 DEFAULT_SERIES = "unique_id"

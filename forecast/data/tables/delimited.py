@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from forecast.config.data import Csv
-from forecast.data.tables.opened import Piece, Ragged
+from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import DAMAGE, HEAD_BYTES, Headed, damaged
 from forecast.errors import ConfigError, DataError

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forecast.data.tables.cells import Markers, as_labels
+from forecast.data.tables.text_values import Markers, as_labels
 
 
 class Labels:

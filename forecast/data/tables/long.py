@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk
-from forecast.data.tables.cells import markers_of
 from forecast.data.tables.columns import long_columns
 from forecast.data.tables.faults import Faults, Site
-from forecast.data.tables.instants import Instants
-from forecast.data.tables.opened import OpenedTable, Piece
-from forecast.data.tables.state import SINGLE_SERIES, ReadingState, encode_ids
+from forecast.data.tables.opened_table import OpenedTable, Piece
+from forecast.data.tables.reading_state import SINGLE_SERIES, ReadingState, encode_ids
+from forecast.data.tables.row_times import Instants
+from forecast.data.tables.text_values import markers_of
 from forecast.data.tables.timestamps import joined
 
 Bools = NDArray[np.bool_]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forecast.data.tables.cells import Markers, as_text, is_text, without_texts
-from forecast.data.tables.opened import Piece, Ragged
+from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import open_raw
+from forecast.data.tables.text_values import Markers, as_text, is_text, without_texts
 from forecast.errors import DataError
 
 BATCH_CELLS = 1 << 21

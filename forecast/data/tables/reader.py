@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk, SeriesIds
-from forecast.data.tables.ahead import ahead
 from forecast.data.tables.columns import channels_of
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.faults import Fault, Faults
-from forecast.data.tables.files import open_table
 from forecast.data.tables.labels import Labels
 from forecast.data.tables.long import LongLayout
-from forecast.data.tables.notes import Notes
-from forecast.data.tables.opened import OpenedTable
+from forecast.data.tables.open_table import open_table
+from forecast.data.tables.opened_table import OpenedTable
+from forecast.data.tables.read_ahead import ahead
+from forecast.data.tables.reading_state import ReadingState
 from forecast.data.tables.sources import SourceFile, source_files
-from forecast.data.tables.state import ReadingState
 from forecast.data.tables.static import read_static
+from forecast.data.tables.tallies import Notes
 from forecast.data.tables.wide import WideColumns, WideRows
 from forecast.errors import DataError
 

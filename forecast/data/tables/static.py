@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from forecast.config.data import Data
 from forecast.data.tables.columns import require
 from forecast.data.tables.faults import Faults, Site
-from forecast.data.tables.files import open_table
-from forecast.data.tables.notes import Tally
-from forecast.data.tables.opened import OpenedTable
+from forecast.data.tables.open_table import open_table
+from forecast.data.tables.opened_table import OpenedTable
+from forecast.data.tables.reading_state import ReadingState
 from forecast.data.tables.sources import source_files
-from forecast.data.tables.state import ReadingState
+from forecast.data.tables.tallies import Tally
 from forecast.data.tables.timestamps import joined
 from forecast.errors import DataError
 

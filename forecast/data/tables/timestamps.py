@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data.tables.cells import as_labels, as_text
+from forecast.data.tables.text_values import as_labels, as_text
 
 EPOCH_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
 _DATE = re.compile(r"%[YymdbBjxcGVuUwWaAD]")

@@ -23,7 +23,7 @@ from pipelines.tracking import (
     tracking_uri,
     versions,
 )
-from pipelines.tracking.local import KNOWN_REVISIONS, read_alias
+from pipelines.tracking.local_registry import KNOWN_REVISIONS, read_alias
 from pipelines.tracking.store import sqlite_path
 
 Frames = dict[str, pd.DataFrame]
@@ -126,7 +126,7 @@ def test_the_cheap_reading_agrees_with_mlflow(
     set_alias(config, CHAMPION, version.number)
     assert read_alias(path, config.name, CHAMPION) == (1, version.run_id)
     cheap = alias_version(config, CHAMPION)
-    monkeypatch.setattr("pipelines.tracking.local.KNOWN_REVISIONS", frozenset())
+    monkeypatch.setattr("pipelines.tracking.local_registry.KNOWN_REVISIONS", frozenset())
     assert alias_version(config, CHAMPION) == cheap == version
 
 

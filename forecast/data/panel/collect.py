@@ -1,0 +1,167 @@
+"""Chunks into a spill: limits applied, every reading counted, spans tracked; merges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.chunk import MISSING_TIME, Chunk
+from forecast.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from forecast.data.grid import Grid
+    from forecast.data.panel.rules import PanelSpec
+    from forecast.data.panel.spill_file import Spill
+
+_LATEST = np.iinfo(np.int64).max
+ROOM_PER_READING = 200
+ROOM = 20_000_000
+
+
+class Layout(NamedTuple):
+    """Where each series lies in the file of values; a series without readings has length 0.
+
+    `rows` counts the spare rows behind the blocks too.
+    """
+
+    grid: Grid
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    rows: int
+
+    def row(self, series: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row of each reading's cell."""
+        return (self.offset - self.start)[series] + self.grid.index(time)
+
+
+def spare_rows(length: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """Rows to leave free behind each series, for appending."""
+    return (length * share).astype(np.int64) + (32 if share else 0)
+
+
+class Intake:
+    """Takes chunks in, one after the other.
+
+    Attributes
+    ----------
+    account : dict
+        Rows read and rejected, and values outside the limits or not finite by channel.
+    first, last : (series,) int64
+        Earliest and latest instant of each series.
+    """
+
+    def __init__(self, spill: Spill, spec: PanelSpec) -> None:
+        self.spill = spill
+        self.spec = spec
+        self.account = {"read": 0, "rejected": 0}
+        self.first = np.empty(0, dtype=np.int64)
+        self.last = np.empty(0, dtype=np.int64)
+        self._place: int | None = None
+        self._has_one_place = not spec.grid.in_days
+        self._limits = [
+            (channel, spec.limits[name])
+            for channel, name in enumerate(spec.channels)
+            if name in spec.limits
+        ]
+
+    def add(self, chunk: Chunk) -> None:
+        """Spill a chunk; readings without a time or a series are rejected."""
+        self.account["read"] += chunk.read
+        usable = (chunk.time != MISSING_TIME) & (chunk.series >= 0)
+        if not usable.all():
+            known = chunk.available_at
+            known = None if known is None else known[usable]
+            chunk = Chunk(chunk.series[usable], chunk.time[usable], chunk.values[usable], known)
+        self.account["rejected"] += len(usable) - len(chunk.series) + chunk.rejected
+        if len(chunk.series):
+            self._track(chunk.series, chunk.time)
+            self.spill.add(replace(chunk, values=self._within_limits(chunk)))
+
+    def spans(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return earliest and latest instant of `count` series; earliest is later where none."""
+        missing = count - len(self.first)
+        return (
+            np.append(self.first, np.full(missing, _LATEST)),
+            np.append(self.last, np.full(missing, MISSING_TIME)),
+        )
+
+    def grid(self) -> Grid:
+        """Return the grid, anchored where all readings lie when they lie at one place."""
+        return replace(self.spec.grid, anchor_ns=(self._place or 0) if self._has_one_place else 0)
+
+    def layout(self, names: list[str], spare_share: float) -> Layout:
+        """Place every series, with spare rows for appending.
+
+        Raises
+        ------
+        DataError
+            When there are no readings, or a stray timestamp would make the grid absurdly long.
+        """
+        if not self.spill.rows:
+            raise DataError(
+                f"no usable readings: {self.account['read']} rows read, "
+                f"{self.account['rejected']} rejected; run `forecast check` to see why"
+            )
+        grid = self.grid()
+        used = self.first != _LATEST
+        start, length = np.zeros_like(self.first), np.zeros_like(self.first)
+        start[used] = grid.index(self.first[used])
+        length[used] = grid.index(self.last[used]) + 1 - start[used]
+        self._require_sane(length, names)
+        ends = np.cumsum(np.where(used, length + spare_rows(length, spare_share), 0))
+        offset = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        return Layout(grid, start, length, offset, int(ends[-1]))
+
+    def _track(self, series: NDArray[np.int32], time: NDArray[np.int64]) -> None:
+        missing = int(series.max()) + 1 - len(self.first)
+        if missing > 0:
+            self.first = np.append(self.first, np.full(missing, _LATEST))
+            self.last = np.append(self.last, np.full(missing, MISSING_TIME))
+        np.minimum.at(self.first, series, time)
+        np.maximum.at(self.last, series, time)
+        if self._has_one_place:
+            step = self.spec.grid.step_ns
+            place = int(time[0]) % step if self._place is None else self._place
+            self._has_one_place = bool((time % step == place).all())
+            self._place = place
+
+    def _within_limits(self, chunk: Chunk) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite below
+            values = chunk.values.astype(np.float32)  # a copy: the chunk stays as it is
+        wild = np.isinf(values)
+        if wild.any():
+            for channel in range(wild.shape[1]):
+                self._drop(values, channel, "infinite", wild[:, channel])
+        for channel, (low, high) in self._limits:
+            source = chunk.values[:, channel]  # not yet rounded to float32
+            outside = np.zeros(len(source), dtype=bool) if low is None else source < low
+            if high is not None:
+                outside |= source > high
+            self._drop(values, channel, "outside", outside & ~wild[:, channel])
+        return values
+
+    def _drop(
+        self, values: NDArray[np.float32], channel: int, why: str, which: NDArray[np.bool_]
+    ) -> None:
+        count = int(np.count_nonzero(which))
+        if count:
+            key = f"{why}:{self.spec.channels[channel]}"
+            self.account[key] = self.account.get(key, 0) + count
+            values[which, channel] = np.nan
+
+    def _require_sane(self, length: NDArray[np.int64], names: list[str]) -> None:
+        if int(length.sum()) <= ROOM + ROOM_PER_READING * self.spill.rows:
+            return
+        worst = int(np.argmax(length))
+        first, last = (pd.Timestamp(int(t[worst]), tz="UTC") for t in (self.first, self.last))
+        raise DataError(
+            f"series {names[worst]!r}: {self.spill.rows} readings in all, but this series alone "
+            f"spans {length[worst]} steps of {self.spec.grid.frequency}, from {first} to {last}; "
+            "mend the stray timestamp, or set data.frequency to the step of the readings"
+        )

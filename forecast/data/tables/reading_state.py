@@ -1,0 +1,141 @@
+"""What one reading carries from chunk to chunk: ids, labels, static values, clock, counts."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from forecast.config.data import Data
+from forecast.data.chunk import SeriesIds
+from forecast.data.tables.faults import Site
+from forecast.data.tables.labels import Labels
+from forecast.data.tables.local_clock import LocalClock
+from forecast.data.tables.opened_table import OpenedTable
+from forecast.data.tables.tallies import Notes, Place, Tally
+from forecast.data.tables.text_values import Markers, as_labels, markers_of, to_numbers
+from forecast.errors import ConfigError, DataError
+
+SINGLE_SERIES = "series"
+
+
+class ReadingState:
+    """The parts of a reading that outlive a chunk and a file."""
+
+    def __init__(self, data: Data, series_ids: SeriesIds, labels: dict[str, Labels]) -> None:
+        self.data = data
+        self.series_ids = series_ids
+        self.labels = labels
+        self.notes = Notes()
+        self.clock = LocalClock(data.timezone, data.ambiguous)
+        self._static = np.full((0, len(data.covariates.static)), np.nan)
+        self._markers: dict[str, Markers] = {}
+
+    def markers(self, column: str) -> Markers:
+        """Return the markers of missing values of a column."""
+        if column not in self._markers:
+            self._markers[column] = markers_of(column, self.data.missing)
+        return self._markers[column]
+
+    def values(
+        self, column: str, cells: pa.Array, site: Site, *, like: str = ""
+    ) -> NDArray[np.float64]:
+        """Return one column as numbers or codes: NaN where missing or marked.
+
+        `like` names the column whose markers hold, where it is another one.
+        """
+        settings = like or column
+        if column in self.labels:
+            return self.labels[column].encode(cells, self.markers(column))
+        style = self.data.csv
+        numbers = to_numbers(
+            cells, self.markers(settings), decimal=style.decimal, thousands=style.thousands
+        )
+        if numbers.bad is not None:
+            remedy = (
+                "mend it; or, where it means a missing value, add it to data.missing: "
+                f"{{{column!r}: ['{{text}}']}}; or, where the column holds text, "
+                "list the column in data.categories"
+            )
+            first = str(cells[int(np.argmax(numbers.bad))])
+            if style.decimal == "." and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", first):
+                remedy = 'for a decimal comma, set data.csv.decimal: ","'
+            what = f"text in the number column {column!r}"
+            site.fault(cells, numbers.bad, what, remedy)
+        notes = self.notes
+        for number, hits in numbers.marked.items():
+            notes.marked.setdefault((settings, number), Tally()).add_rows(hits, site.place)
+        if numbers.infinite is not None:
+            self._tally(notes.infinite, settings).add_rows(numbers.infinite, site.place)
+        return numbers.values
+
+    def count_missing(self, column: str, is_missing: NDArray[np.bool_], place: Place) -> None:
+        """Count cells of readings that have no value, for whatever reason."""
+        self._tally(self.notes.missing, column).add_rows(is_missing, place)
+
+    @staticmethod
+    def _tally(tallies: dict[str, Tally], column: str) -> Tally:
+        """Return the tally of a column."""
+        return tallies.setdefault(column, Tally())
+
+    def note_static(
+        self, series: NDArray[np.int32], values: NDArray[np.float64], place: Place
+    ) -> None:
+        """Keep the first known static values (rows, names) of each series."""
+        static = self.static_rows()
+        for position, name in enumerate(self.data.covariates.static):
+            known = np.flatnonzero(~np.isnan(values[:, position]))
+            ids, first = np.unique(series[known], return_index=True)
+            fresh = np.isnan(static[ids, position])
+            static[ids[fresh], position] = values[known[first[fresh]], position]
+            differs = np.zeros(len(series), dtype=bool)
+            differs[known] = values[known, position] != static[series[known], position]
+            self._tally(self.notes.static_changes, name).add_rows(differs, place)
+
+    def static_rows(self) -> NDArray[np.float64]:
+        """Return static values (series, name), a row for each series seen so far."""
+        fresh = len(self.series_ids) - len(self._static)
+        if fresh > 0:
+            rows = np.full((fresh, self._static.shape[1]), np.nan)
+            self._static = np.concatenate([self._static, rows])
+        return self._static
+
+    def series_of_file(self, table: OpenedTable) -> str | None:
+        """Return the series id that the file's name or its preamble gives, if so configured.
+
+        Raises
+        ------
+        DataError
+            If the configured expression does not fit.
+        """
+        source = self.data.series_from
+        if source is None:
+            return None
+        pattern = source.file_name or source.preamble or ""
+        key = "file_name" if source.file_name else "preamble"
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(f"data.series_from.{key}: {pattern!r}: {error}") from error
+        texts = [table.file.name] if source.file_name else list(table.preamble)
+        for text in texts:
+            if match := expression.search(text):
+                return match[1] if match.groups() else match[0]
+        shown = texts[0] if texts else "no line (is data.csv.skip_rows set?)"
+        raise DataError(
+            f"{table.file.path}: data.series_from.{key} {pattern!r} does not fit {shown!r}"
+        )
+
+
+def encode_ids(
+    cells: pa.Array, series_ids: SeriesIds
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the position of each row's series (0 where null) and the mask of nulls."""
+    labels, rows, absent = as_labels(cells)
+    used, first = np.unique(rows[~absent], return_index=True)
+    used = used[np.argsort(first)]
+    codes = np.zeros(len(labels), dtype=np.int32)
+    codes[used] = series_ids.codes(labels.take(pa.array(used)).to_pylist())
+    series = codes[rows]
+    series[absent] = 0
+    return series, absent

@@ -1,0 +1,1 @@
+"""From panel to windows: splits, scaling, calendar features, batches gathered by index."""

@@ -1,0 +1,46 @@
+"""What every predictor answers with, network or baseline; computes no forecast itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from forecast.data.panel import Panel
+    from forecast.data.windows.windows import WindowIndex
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts of N windows over H steps and T targets, in raw units.
+
+    Parameters
+    ----------
+    series, cutoff : (N,) int64
+        Position of the series in the panel, and the number of its steps used.
+    point : (N, H, T) float32
+    quantiles : (N, H, T, Q) float32
+        Sorted along the last axis.
+    levels : (Q,) float64
+        Quantile levels, ascending.
+    flag : (N, T) str
+        Empty when all is well, else why the forecast is a fallback.
+    """
+
+    series: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+    point: NDArray[np.float32]
+    quantiles: NDArray[np.float32]
+    levels: NDArray[np.float64]
+    flag: NDArray[np.str_]
+
+
+class Predictor(Protocol):
+    """Anything that forecasts windows of a panel."""
+
+    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast every window of the index, in its order."""
+        ...

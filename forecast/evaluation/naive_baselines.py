@@ -1,0 +1,143 @@
+"""Naive forecasts that every model must beat: the last value, and the last season.
+
+They satisfy `Predictor`, see through `Windows` exactly what a model would see at a cutoff, and
+learn only their band: quantiles of their own errors on train windows. The ridge regression is
+in `ridge`.
+
+Letters: S series, N windows, L context, H horizon, T targets, Q quantile levels.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import Panel
+from forecast.data.windows.predictor import Forecast
+from forecast.data.windows.windows import WindowIndex, Windows, batches, collect_actual, thin
+from forecast.evaluation.metrics import masked_mean
+from forecast.forecasting.fallback import SEASONS_BACK, repeat_season
+
+LEVELS = tuple(round(0.1 * k, 1) for k in range(1, 10))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Quantiles of past errors, by step and target, in units of each series' own mean error."""
+
+    levels: NDArray[np.float64]
+    quantile: NDArray[np.float32]  # (H, T, Q)
+    spread: NDArray[np.float32]  # (S, T)
+
+    def around(self, point: NDArray[np.float32], series: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return quantiles (N, H, T, Q) around points (N, H, T)."""
+        spread = self.spread[series][:, None, :, None]
+        return (point[..., None] + self.quantile * spread).astype(np.float32)
+
+
+def fit_band(
+    error: NDArray[np.float32], series: NDArray[np.int64], *, count: int, levels: Sequence[float]
+) -> Band:
+    """Learn a band from errors (N, H, T) = actual - forecast of windows of `series` (N,).
+
+    `count` is the number of series; one without errors takes the mean spread of the others.
+    """
+    magnitude = np.abs(error)
+    overall = np.nan_to_num(masked_mean(magnitude, axis=(0, 1)))  # (T,)
+    spread = np.tile(overall, (count, 1))
+    for one in np.unique(series):
+        own = masked_mean(magnitude[series == one], axis=(0, 1))
+        spread[one] = np.where(np.nan_to_num(own) > 0, own, overall)
+    unit = error / np.where(spread > 0, spread, 1.0)[series][:, None, :]
+    unit[:, np.isnan(unit).all(axis=0)] = 0.0  # a step that was never observed gets no band
+    quantile = np.moveaxis(np.nanquantile(unit, levels, axis=0), 0, -1)
+    return Band(
+        np.asarray(levels, np.float64), quantile.astype(np.float32), spread.astype(np.float32)
+    )
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Repeats the last season; with a season of 1 step, the last value."""
+
+    horizon: int
+    season: int
+    band: Band | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        panel: Panel,
+        train: WindowIndex,
+        *,
+        horizon: int,
+        season: int,
+        levels: Sequence[float] = LEVELS,
+    ) -> Self:
+        """Learn the band from the naive forecast's own errors on (at most 20,000) train windows.
+
+        Raises
+        ------
+        ValueError
+            When `season` or `horizon` is not positive, or there are no train windows.
+        """
+        if season < 1 or horizon < 1 or not len(train.series):
+            raise ValueError(
+                f"a naive forecast needs a season and a horizon of at least 1 step and train "
+                f"windows, not season {season}, horizon {horizon}, {len(train.series)} windows"
+            )
+        bare = cls(horizon, season)
+        index = thin(train)
+        actual = collect_actual(panel, index, horizon=horizon)
+        error = actual - bare._point(panel, index, batch_size=512)
+        return cls(
+            horizon,
+            season,
+            fit_band(error, index.series, count=len(panel.series_ids), levels=levels),
+        )
+
+    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast every window; a window with no reading in reach is NaN with `no_history`."""
+        point = self._point(panel, index, batch_size=batch_size)
+        return with_band(point, index, self.band)
+
+    def _point(self, panel: Panel, index: WindowIndex, *, batch_size: int) -> NDArray[np.float32]:
+        seasons = math.ceil(self.horizon / self.season) + SEASONS_BACK - 1
+        context = max(self.season * seasons, 2 * self.horizon)
+        windows = Windows(panel, context_length=context, horizon=self.horizon)
+        targets = len(panel.targets)
+        points = [
+            repeat_season(
+                batch.past[..., :targets].numpy(), horizon=self.horizon, season=self.season
+            )
+            for batch in batches(windows, index, batch_size=batch_size)
+        ]
+        return np.concatenate(points) if points else np.empty((0, self.horizon, targets), "f4")
+
+
+def persistence(
+    panel: Panel, train: WindowIndex, *, horizon: int, levels: Sequence[float] = LEVELS
+) -> Naive:
+    """Return the forecast that repeats the last value."""
+    return Naive.fit(panel, train, horizon=horizon, season=1, levels=levels)
+
+
+def with_band(point: NDArray[np.float32], index: WindowIndex, band: Band | None) -> Forecast:
+    """Return a forecast of these points; without a band its quantiles have no levels."""
+    n, horizon, targets = point.shape
+    if band is None:
+        quantiles, levels = np.empty((n, horizon, targets, 0), np.float32), np.empty(0, np.float64)
+    else:
+        quantiles, levels = band.around(point, index.series), band.levels
+    empty = np.isnan(point).all(axis=1)  # (N, T)
+    return Forecast(
+        series=index.series,
+        cutoff=index.cutoff,
+        point=point,
+        quantiles=quantiles,
+        levels=levels,
+        flag=np.where(empty, "no_history", ""),
+    )

@@ -1,0 +1,161 @@
+"""The linear forecast on the same inputs as the model: what a network must add something to.
+
+Features of a window, in train units (z-scores): each target minus its newest value, the newest
+values themselves, past covariates carried forward over gaps, known covariates and the calendar
+over the horizon, static covariates. One regression a target gives all steps at once; the penalty
+is chosen by MAE on dev. No network, no gradient: closed form from streamed normal equations.
+
+Letters: N windows, L context, H horizon, T targets, P past, K known, F features.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from forecast.data.panel import Panel
+from forecast.data.windows.predictor import Forecast
+from forecast.data.windows.scaling import Scaler, fit_scaler
+from forecast.data.windows.splits import Split
+from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches, thin
+from forecast.evaluation.metrics import masked_mean
+from forecast.evaluation.naive_baselines import LEVELS, Band, fit_band, with_band
+from forecast.models.linear import ridge as linear
+from forecast.models.linear.path import carry_forward
+
+PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 3))  # a row, in z-scored features
+MOST_FEATURES = 2048  # of each kind: the normal equations hold their square
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the regression sees of a panel; the same fields as the model's own."""
+
+    context_length: int
+    horizon: int
+    calendar: tuple[str, ...] = ()
+    holidays: str | None = None
+
+    def windows(self, panel: Panel) -> Windows:
+        """Return the panel's windows of this size."""
+        return Windows(
+            panel,
+            context_length=self.context_length,
+            horizon=self.horizon,
+            calendar=self.calendar,
+            holidays=self.holidays,
+        )
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A fitted ridge regression that forecasts windows of a panel."""
+
+    inputs: Inputs
+    scaler: Scaler
+    regression: linear.Ridge
+    penalty: float
+    band: Band
+
+    @classmethod
+    def fit(
+        cls, panel: Panel, split: Split, *, inputs: Inputs, levels: Sequence[float] = LEVELS
+    ) -> Self:
+        """Fit on train windows, choose the penalty on dev, learn the band on calibration.
+
+        Raises
+        ------
+        ValueError
+            When the split has no train windows.
+        """
+        if not len(split.train.series):
+            raise ValueError("the split has no train windows: nothing to fit a ridge to")
+        windows = inputs.windows(panel)
+        names = windows.known_names[len(panel.known) :]
+        scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
+        sums = linear.NormalEquations()
+        for batch in batches(windows, split.train, batch_size=512):
+            x, newest = features(batch, scaler)
+            sums.add(x, _scaled_target(batch, scaler) - newest[..., None])
+        fits = sums.path(PENALTIES, per_row=True)
+        chooser = split.dev if len(split.dev.series) else split.train
+        score = [_mae(fit, windows, thin(chooser, most=2_000), scaler) for fit in fits]
+        best = int(np.argmin(score))
+        held = split.calibration if len(split.calibration.series) else chooser
+        error = _errors(fits[best], windows, thin(held), scaler)
+        band = fit_band(error, thin(held).series, count=len(panel.series_ids), levels=levels)
+        return cls(inputs, scaler, fits[best], PENALTIES[best], band)
+
+    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast every window; a target never observed in it starts from its train mean."""
+        windows = self.inputs.windows(panel)
+        shape = (0, self.inputs.horizon, len(panel.targets))
+        points = [
+            _forecast(self.regression, batch, self.scaler).numpy()
+            for batch in batches(windows, index, batch_size=batch_size)
+        ]
+        point = np.concatenate(points) if points else np.empty(shape, np.float32)
+        return with_band(point, index, self.band)
+
+
+def features(batch: Batch, scaler: Scaler) -> tuple[Tensor, Tensor]:
+    """Return the regression's inputs (N, T, F) and the newest scaled value of each target (N, T).
+
+    Where a kind of input has more than 2,048 columns its oldest steps are left out (known
+    covariates: every other, third, ... step).
+    """
+    context, targets = batch.past.shape[1], batch.target.shape[2]
+    seen = batch.past.shape[2]
+    location, scale = _numbers(scaler.location, scaler.scale)
+    past = carry_forward((batch.past - location[:seen]) / scale[:seen])
+    newest = past[:, -1, :targets].nan_to_num()  # (N, T)
+    own = past[..., :targets] - newest[:, None]  # (N, L, T)
+    room = max(1, MOST_FEATURES // max(1, seen - targets))
+    others = past[:, -room:, targets:].flatten(1)  # (N, L*P)
+    known = (batch.known[:, context:] - location[seen:]) / scale[seen:]
+    every = 1 + known[0].numel() // (MOST_FEATURES + 1)
+    fixed_location, fixed_scale = _numbers(scaler.static_location, scaler.static_scale)
+    static = (batch.static - fixed_location) / fixed_scale
+    common = torch.cat([others, known[:, ::every].flatten(1), static, newest], dim=1)
+    own = own[:, -MOST_FEATURES:].transpose(1, 2)  # (N, T, L)
+    return torch.cat([own, common[:, None].expand(-1, targets, -1)], dim=2), newest
+
+
+def _numbers(*arrays: NDArray[np.float32]) -> list[Tensor]:
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def _scaled_target(batch: Batch, scaler: Scaler) -> Tensor:
+    """Return the targets as (N, T, H) z-scores."""
+    targets = batch.target.shape[2]
+    location, scale = _numbers(scaler.location[:targets], scaler.scale[:targets])
+    return ((batch.target - location) / scale).transpose(1, 2)
+
+
+def _forecast(fit: linear.Ridge, batch: Batch, scaler: Scaler) -> Tensor:
+    """Return the forecast (N, H, T) in raw units."""
+    targets = batch.target.shape[2]
+    location, scale = _numbers(scaler.location[:targets], scaler.scale[:targets])
+    x, newest = features(batch, scaler)
+    return (fit.predict(x) + newest[..., None]).transpose(1, 2) * scale + location
+
+
+def _errors(
+    fit: linear.Ridge, windows: Windows, index: WindowIndex, scaler: Scaler
+) -> NDArray[np.float32]:
+    """Return actual - forecast (N, H, T) of an index."""
+    found = [
+        (batch.target - _forecast(fit, batch, scaler)).numpy()
+        for batch in batches(windows, index, batch_size=512)
+    ]
+    return np.concatenate(found)
+
+
+def _mae(fit: linear.Ridge, windows: Windows, index: WindowIndex, scaler: Scaler) -> float:
+    """Return the mean absolute error in raw units; infinite when nothing was observed."""
+    value = float(masked_mean(np.abs(_errors(fit, windows, index, scaler))))
+    return value if np.isfinite(value) else float("inf")

@@ -1,0 +1,1 @@
+"""The serving path: forecaster, bundle, fallbacks, calibration, forecast files."""

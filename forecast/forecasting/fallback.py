@@ -1,0 +1,133 @@
+"""What a forecast falls back on when the model has nothing to go by, and the flags that say so.
+
+Flags, joined by `;` where several hold: `late` (the newest reading is older than the cutoff),
+`missing:NAME` (a covariate without one value in the window), `no_history` (no target value in
+the window), `fallback:seasonal_naive`, `fallback:climate`. This module never decides silently:
+whatever it replaces is flagged.
+
+Letters: N windows, L context, H horizon, T targets, P past, K known, Q quantile levels.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEASONS_BACK = 3  # a missing value is looked for in this many seasons before giving up
+
+Array = NDArray[np.float32]
+
+
+class Answer(NamedTuple):
+    """Forecasts of some windows: point (N, H, T), quantiles (N, H, T, Q), flag (N, T)."""
+
+    point: Array
+    quantiles: Array
+    flag: NDArray[np.str_]
+
+
+class Seen(NamedTuple):
+    """What a window holds: past (N, L, T+P) and the known covariates ahead (N, H, K), raw."""
+
+    past: Array
+    ahead: Array
+
+
+class Climate(NamedTuple):
+    """Train mean and standard deviation of the targets (T,), normal deviates of levels (Q,)."""
+
+    mean: Array
+    deviation: Array
+    deviates: Array
+
+
+def flags(
+    seen: Seen, *, target_count: int, past: Sequence[str], known: Sequence[str]
+) -> NDArray[np.str_]:
+    """Say for every window and target what its inputs lack, (N, T)."""
+    observed = np.isfinite(seen.past)
+    ever = np.asarray(observed.any(axis=1))  # (N, T+P)
+    is_late = ever[:, :target_count] & ~observed[:, -1, :target_count]
+    lacks = ~ever[:, target_count:]  # (N, P)
+    lacks_ahead = np.asarray(np.isnan(seen.ahead[..., : len(known)]).any(axis=1))  # (N, K)
+    own = np.where(ever[:, :target_count], np.where(is_late, "late", ""), "no_history")
+    names = [*past, *known]
+    shared = np.concatenate([lacks, lacks_ahead], axis=1)  # (N, P+K)
+    flag = own.astype(f"<U{32 + sum(len(name) + 9 for name in names)}")
+    for column, name in enumerate(names):
+        joined = _join(flag, f"missing:{name}")
+        flag = np.where(shared[:, column, None], joined, flag)
+    return flag
+
+
+def _join(flag: NDArray[np.str_], more: str | NDArray[np.str_]) -> NDArray[np.str_]:
+    """Append a flag to those that already hold."""
+    return np.where(flag == "", more, np.char.add(np.char.add(flag, ";"), more))
+
+
+def replace_unusable(
+    answer: Answer, seen: Seen, *, season: int, climate: Climate, trusts_cold_start: bool
+) -> Answer:
+    """Put a seasonal naive forecast, or the climate, where the model's is no forecast.
+
+    Parameters
+    ----------
+    season
+        Steps of the main season.
+    climate
+        What is known without any history.
+    trusts_cold_start
+        Whether the model was trained on windows without history.
+    """
+    target_count = answer.point.shape[2]
+    past = seen.past[..., :target_count]
+    has_history = np.asarray(np.isfinite(past).any(axis=1))  # (N, T)
+    is_number = np.isfinite(answer.point).all(axis=1) & np.isfinite(answer.quantiles).all(
+        axis=(1, 3)
+    )
+    unusable = ~is_number | (~has_history & (not trusts_cold_start))
+    if not unusable.any():
+        return answer
+    horizon = answer.point.shape[1]
+    naive = repeat_season(past, horizon=horizon, season=min(season, past.shape[1]))
+    spread = np.where(has_history, _season_spread(past, season), climate.deviation)
+    mean = np.where(has_history[:, None], naive, climate.mean)  # (N, H, T)
+    band = mean[..., None] + spread[:, None, :, None] * climate.deviates
+    name = np.where(has_history, "fallback:seasonal_naive", "fallback:climate")
+    joined = _join(answer.flag, name)
+    return Answer(
+        np.where(unusable[:, None], mean, answer.point).astype(np.float32),
+        np.where(unusable[:, None, :, None], band, answer.quantiles).astype(np.float32),
+        np.where(unusable, joined, answer.flag),
+    )
+
+
+def _season_spread(past: Array, season: int) -> Array:
+    """Return the standard deviation (N, T) of the seasonal difference in each window."""
+    change = past[:, season:] - past[:, :-season] if season < past.shape[1] else past
+    seen = np.isfinite(change)
+    count = np.maximum(seen.sum(axis=1), 1)
+    mean = (np.where(seen, change, 0.0) ** 2).sum(axis=1) / count
+    return np.asarray(np.sqrt(mean), np.float32)
+
+
+def last_observed(past: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the newest value (N, T) of windows (N, L, T) that is not NaN; NaN if there is none."""
+    newest = past.shape[1] - 1 - np.isfinite(past)[:, ::-1].argmax(axis=1)
+    return np.take_along_axis(past, newest[:, None], axis=1)[:, 0]
+
+
+def repeat_season(past: NDArray[np.float32], *, horizon: int, season: int) -> NDArray[np.float32]:
+    """Return each step's newest value of the same phase (N, H, T), from earlier seasons if missing.
+
+    What is still missing then is the newest value observed at all.
+    """
+    length = past.shape[1]
+    step = np.arange(horizon)
+    newest = length + step - season * (step // season + 1)  # (H,) one season back, or more
+    point = np.full((len(past), horizon, past.shape[2]), np.nan, np.float32)
+    for position in (newest - back * season for back in range(SEASONS_BACK)):
+        value = np.where((position >= 0)[:, None], past[:, np.maximum(position, 0)], np.nan)
+        point = np.where(np.isnan(point), value, point)
+    return np.where(np.isnan(point), last_observed(past)[:, None], point)

@@ -1,0 +1,236 @@
+"""A trained forecaster: a panel or a history frame in, forecasts out; saved as a bundle.
+
+It needs neither Lightning nor pandas until a frame is asked for. Training is in `fitting.py`.
+
+Letters: N windows, H horizon, T targets, Q quantile levels.
+"""
+
+import platform
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from forecast.data.panel import Panel
+from forecast.data.panel.panel import newest_cutoff
+from forecast.data.windows.predictor import Forecast
+from forecast.data.windows.scaling import Scaler
+from forecast.data.windows.windows import WindowIndex, batches
+from forecast.errors import ModelError
+from forecast.forecasting import bundle
+from forecast.forecasting.calibration import Calibration
+from forecast.forecasting.fallback import Answer, Climate, Seen, flags, replace_unusable
+from forecast.forecasting.spec import Spec, index_at
+from forecast.models.build import build_head, build_model
+from forecast.models.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A network with what it takes to forecast: expectations, scaler, calibration.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode.
+    spec
+        Inputs expected, outputs promised.
+    scaler
+        Train statistics.
+    architecture, head
+        Keyword arguments of `build_model` and `build_head`, to build the network again.
+    calibration
+        Offsets of the quantiles; none before calibration.
+    origin
+        What else travels with the bundle: config, data fingerprint, metrics.
+    """
+
+    network: Network
+    spec: Spec
+    scaler: Scaler
+    architecture: dict[str, Any]
+    head: dict[str, Any]
+    calibration: Calibration | None = None
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast windows of a panel, in the order of the index.
+
+        A window whose readings are late, partly missing or absent is forecast all the same, from
+        the widest fallback that works, and says so in `flag`.
+
+        Raises
+        ------
+        ModelError
+            When the panel is not of the kind the model was trained on.
+        """
+        windows = self.spec.windows(panel, self.network.past_scale.device)
+        answers = [self._answer(one) for one in batches(windows, index, batch_size=batch_size)]
+        spec = self.spec
+        return Forecast(
+            series=np.asarray(index.series),
+            cutoff=np.asarray(index.cutoff),
+            point=spec.clip(np.concatenate([one.point for one in answers]), axis=2),
+            quantiles=spec.clip(np.concatenate([one.quantiles for one in answers]), axis=2),
+            levels=np.array(spec.levels),
+            flag=np.concatenate([one.flag for one in answers]),
+        )
+
+    def _answer(self, batch: Any) -> Answer:
+        """Forecast one batch, calibrated, flagged, with fallbacks, not yet cut to bounds."""
+        spec = self.spec
+        with torch.inference_mode():
+            params = self.network(batch)
+            point = self.network.point(params).float().cpu().numpy()
+            quantiles = self.network.quantiles(params, spec.levels).float().cpu().numpy()
+        if self.calibration is not None:
+            quantiles = self.calibration.apply(quantiles)
+        ahead = batch.known[:, spec.context_length :]
+        seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
+        flag = flags(seen, target_count=len(spec.targets), past=spec.past, known=spec.known)
+        return replace_unusable(
+            Answer(point, quantiles, flag),
+            seen,
+            season=spec.season,
+            climate=self._climate(),
+            trusts_cold_start=spec.min_observed == 0,
+        )
+
+    def _climate(self) -> Climate:
+        count = len(self.spec.targets)
+        deviates = [NormalDist().inv_cdf(level) for level in self.spec.levels]
+        return Climate(
+            self.scaler.location[:count],
+            self.scaler.scale[:count],
+            np.array(deviates, np.float32),
+        )
+
+    def forecast(self, history: "pd.DataFrame") -> "pd.DataFrame":
+        """Forecast what follows a history frame, all series from one cutoff.
+
+        Parameters
+        ----------
+        history
+            One row a reading: `unique_id` (may be absent: one series), `ds`, the targets and
+            covariates. Rows behind the newest reading may hold known covariates alone.
+
+        Returns
+        -------
+        The columns of the forecast files, one row for every series, target and step.
+
+        Raises
+        ------
+        DataError, ModelError
+            When the frame lacks what the model needs.
+        """
+        from forecast.data.panel import panel_from_frame
+        from forecast.forecasting.forecast_files import Provenance, forecast_table
+
+        spec = self.spec
+        static = None
+        if spec.static:
+            ids = history["unique_id"].astype(str)
+            static = history.groupby(ids)[list(spec.static)].first()
+        panel = panel_from_frame(
+            history,
+            frequency=spec.frequency,
+            timezone=spec.timezone,
+            targets=spec.targets,
+            past=spec.past,
+            known=spec.known,
+            static=static,
+        )
+        panel = replace(panel, categories=dict(spec.categories))
+        answer = self.predict(panel, index_at(panel, newest_cutoff(panel)))
+        provenance = Provenance(
+            model_version=str(self.origin.get("model_version", "")),
+            run_id=str(self.origin.get("run_id", "")),
+        )
+        frame: pd.DataFrame = forecast_table(answer, panel, provenance).to_pandas()
+        return frame
+
+    def to(self, device: str | torch.device) -> "Forecaster":
+        """Return the same forecaster with its network on a device."""
+        return replace(self, network=self.network.to(device))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the bundle.
+
+        Raises
+        ------
+        ModelError
+            When the folder cannot be written.
+        """
+        calibration = None if self.calibration is None else self.calibration.to_json()
+        manifest = {
+            "versions": _versions(),
+            "spec": self.spec.to_json(),
+            "model": self.architecture,
+            "head": self.head,
+            "scaler": self.scaler.to_json(),
+            "calibration": calibration,
+            "origin": self.origin,
+        }
+        weights = {name: tensor.cpu() for name, tensor in self.network.state_dict().items()}
+        bundle.write_bundle(Path(folder), manifest, weights)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Forecaster":
+        """Read a bundle.
+
+        Raises
+        ------
+        ModelError
+            When it is damaged, or newer than this program.
+        """
+        manifest, weights = bundle.read_bundle(Path(folder))
+        try:
+            spec = Spec.from_json(manifest["spec"])
+            scaler = Scaler.from_json(manifest["scaler"])
+            network = assemble(manifest["model"], manifest["head"], spec=spec, scaler=scaler)
+            network.load_state_dict(weights)
+            found = manifest["calibration"]
+            calibration = None if found is None else Calibration.from_json(found)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{folder}: the bundle's parts do not fit together ({error}); train anew"
+            ) from error
+        return cls(
+            network=network.eval().requires_grad_(requires_grad=False),
+            spec=spec,
+            scaler=scaler,
+            architecture=manifest["model"],
+            head=manifest["head"],
+            calibration=calibration,
+            origin=manifest["origin"],
+        )
+
+
+def assemble(
+    architecture: dict[str, Any], head: dict[str, Any], *, spec: Spec, scaler: Scaler
+) -> Network:
+    """Build a network with untrained weights from its keyword arguments."""
+    chosen = build_head(**head)
+    return Network(
+        build_model(**architecture, head=chosen),
+        chosen,
+        scaler=scaler,
+        target_count=len(spec.targets),
+        past_count=len(spec.past),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "torch": str(torch.__version__)}
+    try:
+        versions["lstm-forecast"] = version("lstm-forecast")
+    except PackageNotFoundError:  # run from a checkout
+        versions["lstm-forecast"] = "checkout"
+    return versions

@@ -1,0 +1,1 @@
+"""Heads: from the state of a network to points, quantiles and distributions."""

@@ -1,0 +1,1 @@
+"""The closed-form linear path beside the network: ridge, prior, choice of penalties."""

@@ -1,0 +1,132 @@
+"""Which regressions the linear path is made of: chosen by leaving out a part of train at a time.
+
+Everything is decided from sums over rows, so that a choice costs no further pass over the data.
+It neither turns windows into rows nor keeps what was fitted.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from torch import Tensor
+
+from forecast.models.linear.ridge import NormalEquations, Ridge
+
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Ridge penalties a row that are tried; windows are in units of about 1."""
+
+OWN_PENALTIES = (math.inf, 10.0, 1.0, 0.1, 1e-2, 1e-3)
+"""Penalties a row that are tried on what sets a target's regression apart from the common one."""
+
+PARTS = 4
+"""Parts of train that are left out in turn."""
+
+STILL = 1e-3
+"""Share of the targets' mean square in the median part below which an error is as good as none."""
+
+Cells = Mapping[int, NormalEquations]
+"""Sums of train rows by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border."""
+
+
+class LinearChoice(NamedTuple):
+    """What the held-back rows choose."""
+
+    penalty: float  # of the regression common to all targets
+    own_penalty: float  # of what sets a target's own apart from it; infinite: nothing does
+
+
+class Priors(NamedTuple):
+    """What the weights are held to be, see `lag_prior`, and whether there is an intercept."""
+
+    common: Tensor  # (feature, axis), a root of the covariance of the weights common to all targets
+    own: Tensor  # (feature, axis), that of what sets one target's apart
+    centred: bool
+
+
+class LinearFit(NamedTuple):
+    """What the held-back rows chose, and how well it did there."""
+
+    choice: LinearChoice
+    error: float  # root mean square on the held-back rows, window units
+
+
+def without(cells: Cells, first: int, last: int) -> NormalEquations:
+    """Give the sums of all rows that share no target step with those of stretches first to last."""
+    return NormalEquations.together(
+        sums for cell, sums in cells.items() if not 2 * first - 1 <= cell <= 2 * last + 1
+    )
+
+
+def within(cells: Cells, first: int, last: int) -> NormalEquations:
+    """Give the sums of all rows whose targets lie within stretches first to last."""
+    return NormalEquations.together(
+        sums for cell, sums in cells.items() if 2 * first <= cell <= 2 * last
+    )
+
+
+def choose(cells: Cells, dev: NormalEquations, priors: Priors) -> LinearFit:
+    """Give the penalties with the least error on rows that the regressions were not fitted to.
+
+    Parameters
+    ----------
+    cells
+        Train rows.
+    dev
+        Rows that are never fitted to.
+    priors
+        Of the weights.
+
+    Each choice is judged on every quarter of train, fitted to the rest (blocked cross-validation,
+    Bergmeir & Benitez 2012), and on dev, fitted to all of train, by the mean logarithm of their
+    squared errors: neither a season in which everything moves more nor one in which hardly anything
+    does (see STILL) decides alone.
+
+    Raises
+    ------
+    ValueError
+        When there are neither two stretches nor a row of dev.
+    """
+    stretches = max(cells, default=0) // 2 + 1
+    edges = [part * stretches // PARTS for part in range(PARTS + 1)]
+    quarters = [(first, stop - 1) for first, stop in pairwise(edges) if stop > first]
+    trials = [(without(cells, *ends), within(cells, *ends)) for ends in quarters]
+    trials = [(sums, held) for sums, held in trials if not (sums.is_empty or held.is_empty)]
+    if not dev.is_empty:
+        trials.append((NormalEquations.together(cells.values()), dev))
+    if not trials:
+        raise ValueError("no rows are held back: nothing to choose a regression by")
+    count = sum(held.output_count for _, held in trials)
+    usual = median(held.power / max(held.output_count, 1.0) for _, held in trials)
+    errors = defaultdict[LinearChoice, list[float]](list)
+    badness = defaultdict[LinearChoice, float](float)
+    for sums, held in trials:
+        least = STILL * usual * held.output_count
+        for choice, ridge in regressions(sums, priors, PENALTIES, OWN_PENALTIES):
+            error = held.squared_error(ridge)
+            errors[choice].append(error)
+            badness[choice] += math.log(max(error, least, 1e-30))
+    best = min(badness, key=badness.__getitem__)
+    return LinearFit(best, math.sqrt(max(sum(errors[best]), 0.0) / max(count, 1.0)))
+
+
+def regressions(
+    sums: NormalEquations,
+    priors: Priors,
+    penalties: Sequence[float],
+    own_penalties: Sequence[float],
+) -> Iterator[tuple[LinearChoice, Ridge]]:
+    """Fit every combination of penalties."""
+    pooled = sums.pooled().spectrum(priors.common, centred=priors.centred)
+    if sums.channels == 1:
+        own_penalties = own_penalties[:1]  # one target is all targets
+    if any(map(math.isfinite, own_penalties)):
+        apart = sums.spectrum(priors.own, centred=priors.centred)
+    for penalty in penalties:
+        shared = pooled.ridge(penalty)
+        for own_penalty in own_penalties:
+            alike = math.isinf(own_penalty)
+            ridge = shared if alike else apart.ridge(own_penalty, toward=shared)
+            yield LinearChoice(penalty, own_penalty), ridge.for_channels(sums.channels)

@@ -1,0 +1,1 @@
+"""Recurrent cells and stacks: one parametrised implementation, forward and backward loops."""

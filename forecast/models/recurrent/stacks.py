@@ -1,0 +1,285 @@
+"""Stacks of recurrent layers: on torch's kernels, or on the cells of `cells`; know no windows.
+
+Shapes: B batch, L steps, F input features, D hidden size, N layers, n planes a step, G gates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from forecast.models.recurrent.autograd import unroll
+from forecast.models.recurrent.cell_flags import CellFlags, CellName, Peepholes, cell_flags
+from forecast.models.recurrent.forward_loop import CellState, CellWeights
+
+_SHUT = 1e4  # the logistic function of it is exactly 1, of its negative exactly 0
+_ONE_LAYER = (
+    True,
+    1,
+    0.0,
+    False,
+    False,
+    True,
+)  # biases, layers, dropout, train, both ways, B first
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """The choice of a recurrent stack."""
+
+    cell: CellName = "lstm"
+    hidden_size: int = 64
+    layers: int = 1
+    dropout: float = 0.0
+    """Between layers, and before the output where a strategy has one; in training."""
+    forget_bias: float = 1.0
+    """What the forget gates' bias starts at, so that gradients pass (Jozefowicz et al. 2015)."""
+    initial_state: Literal["zero", "learned"] = "zero"
+    peepholes: Peepholes | None = None
+    """In place of the cell's own."""
+    output_identity: bool = False
+    """h = o ∘ c in place of o ∘ tanh(c)."""
+
+    def __post_init__(self) -> None:
+        if self.cell in ("gru", "elman") and (self.peepholes or self.output_identity):
+            raise ValueError(f"cell {self.cell} has neither peepholes nor an output activation")
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether torch has a kernel for it."""
+        plain = self.peepholes in (None, "none") and not self.output_identity
+        return self.cell == "gru" or (self.cell == "lstm" and plain)
+
+
+class RecurrentState(NamedTuple):
+    """The state of every layer after a step."""
+
+    hidden: Tensor  # (N, B, D)
+    carry: Tensor | None = None  # (N, B, D), cells with a carry
+    gates: Tensor | None = None  # (N, B, G · D), with gate recurrence
+
+
+class FusedStack(nn.Module):
+    """torch's LSTM or GRU, initialised as the other cells are.
+
+    `lstm` is the step of `cells` with input, forget and output gates and no peepholes.
+    `gru`: torch computes h_t = (1 - z_t) ∘ n_t + z_t ∘ h_{t-1}; where a text writes
+    h_t = (1 - z_t) ∘ h_{t-1} + z_t ∘ n_t, its z is torch's 1 - z, which changes no function that
+    can be learned. What does differ from Cho et al. 2014: in torch's candidate
+    n_t = tanh(W x_t + b + r_t ∘ (U h_{t-1} + b_u)) the reset gate acts after the recurrent
+    product, in theirs before it, U (r_t ∘ h_{t-1}).
+    """
+
+    def __init__(self, input_size: int, options: CellOptions) -> None:
+        super().__init__()
+        kernel = nn.LSTM if options.cell == "lstm" else nn.GRU
+        size = options.hidden_size
+        self.state_sizes = (size, size) if options.cell == "lstm" else (size,)
+        self.kernel = kernel(
+            input_size,
+            size,
+            options.layers,
+            batch_first=True,
+            dropout=options.dropout if options.layers > 1 else 0.0,
+        )
+        for name, weight in self.kernel.named_parameters():
+            blocks = torch.split(weight.detach(), size)
+            if name.startswith("bias"):
+                nn.init.zeros_(weight)
+                if options.cell == "lstm" and name.startswith("bias_ih"):
+                    blocks[1].fill_(options.forget_bias)
+            else:
+                _initialize(blocks, orthogonal=name.startswith("weight_hh"))
+
+    def forward(
+        self, steps: Tensor, state: RecurrentState, length: Tensor | None
+    ) -> tuple[Tensor, RecurrentState]:
+        """Run over `steps` (B, L, F), of which the first `length` (B,) count; outputs (B, L, D).
+
+        Outputs behind a window's length mean nothing.
+        """
+        if length is None:
+            return self._whole(steps, state)
+        if steps.is_cuda:
+            return self._packed(steps, state, length)
+        return self._frozen(steps, state, length)
+
+    def _whole(
+        self, steps: Tensor | PackedSequence, state: RecurrentState
+    ) -> tuple[Any, RecurrentState]:
+        if state.carry is None:
+            output, hidden = self.kernel(steps, state.hidden)
+            return output, RecurrentState(hidden)
+        if self.training and isinstance(steps, Tensor) and not steps.is_cuda:
+            return self._without_constants(steps, (state.hidden, state.carry))
+        output, ends = self.kernel(steps, (state.hidden, state.carry))
+        return output, RecurrentState(*ends)
+
+    def _without_constants(
+        self, steps: Tensor, start: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, RecurrentState]:
+        """Run over the features that vary; the others act on every step alike, as a bias does.
+
+        Where no reading of a batch is missing, so do the masks of what is observed. A step on one
+        feature alone takes 6 % less time on a CPU. For training only: a forecast shall not depend,
+        to the last bit, on what it is computed beside.
+        """
+        first = steps[0, 0]
+        varies = (steps != first).flatten(0, 1).any(dim=0)
+        layers = cast("list[list[Tensor]]", self.kernel.all_weights)
+        weights = [weight for layer in layers for weight in layer]
+        if bool(varies.any()) and not bool(varies.all()):
+            entry, _, bias, *_ = weights
+            weights[0] = entry[:, varies]
+            weights[2] = torch.addmv(bias, entry[:, ~varies], first[~varies])
+            steps = steps[..., varies]
+        kernel = self.kernel
+        options = (True, kernel.num_layers, kernel.dropout, self.training, False, True)
+        output, hidden, carry = torch.lstm(steps, start, weights, *options)
+        return output, RecurrentState(hidden, carry)
+
+    def _packed(
+        self, steps: Tensor, state: RecurrentState, length: Tensor
+    ) -> tuple[Tensor, RecurrentState]:
+        packed = pack_padded_sequence(steps, length.cpu(), batch_first=True, enforce_sorted=False)
+        output, after = self._whole(packed, state)
+        return pad_packed_sequence(output, batch_first=True, total_length=steps.shape[1])[0], after
+
+    def _frozen(
+        self, steps: Tensor, state: RecurrentState, length: Tensor
+    ) -> tuple[Tensor, RecurrentState]:
+        """Run over all steps, with gates that shut behind a window's length.
+
+        On a CPU a packed batch leaves torch's fast kernel and its backward takes 40 times as
+        long. Here an input that is 1 behind the length drives the forget gate to exactly 1 and
+        the input gate to exactly 0 (in the GRU, z to 1), so that the carry stays as it is.
+        """
+        behind = torch.arange(steps.shape[1], device=steps.device) >= length[:, None]
+        shut = behind.unsqueeze(-1).to(steps.dtype)
+        flowing, hiddens, carries = steps, [], []
+        for n in range(self.kernel.num_layers):
+            if n and self.kernel.dropout:
+                flowing = F.dropout(flowing, self.kernel.dropout, self.training)
+            weights = self._with_shutter(n)
+            entry = torch.cat([flowing, shut], dim=-1)
+            hidden = state.hidden[n : n + 1]
+            if state.carry is None:
+                flowing, end = torch.gru(entry, hidden, weights, *_ONE_LAYER)
+            else:
+                start = (hidden, state.carry[n : n + 1])
+                flowing, _, carry = torch.lstm(entry, start, weights, *_ONE_LAYER)
+                carries.append(carry)
+                last = (length - 1).view(-1, 1, 1).expand(-1, 1, flowing.shape[2])
+                end = flowing.gather(1, last).transpose(0, 1)  # the output gate is not frozen
+            hiddens.append(end)
+        return flowing, RecurrentState(torch.cat(hiddens), torch.cat(carries) if carries else None)
+
+    def _with_shutter(self, layer: int) -> list[Tensor]:
+        """Return a layer's weights, those of the input with one column more."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        entry, *others = (getattr(self.kernel, f"{name}_l{layer}") for name in names)
+        size = self.kernel.hidden_size
+        # torch's order of gates: input, forget, candidate, output; in the GRU r, z, n
+        drive = (-_SHUT, _SHUT, 0.0, 0.0) if self.kernel.mode == "LSTM" else (0.0, _SHUT, 0.0)
+        column = entry.new_tensor(drive).repeat_interleave(size).unsqueeze(1)
+        return [torch.cat([entry, column], dim=1), *others]
+
+
+class CellLayer(nn.Module):
+    """The weights of one layer of a cell of `cells`.
+
+    Input weights are uniform (Glorot & Bengio 2010), recurrent ones orthogonal, peepholes and the
+    other matrices normal with deviation 0.1 (Greff et al. 2015), biases 0 but the forget gate's.
+    """
+
+    def __init__(self, input_size: int, options: CellOptions, flags: CellFlags) -> None:
+        super().__init__()
+        size, planes = options.hidden_size, flags.planes
+        self.flags = flags
+        self.input = nn.Parameter(torch.empty(len(planes) * size, input_size))
+        self.hidden = nn.Parameter(torch.empty(len(planes) * size, size))
+        self.bias = nn.Parameter(torch.zeros(len(planes) * size))
+        _initialize(torch.split(self.input.detach(), size), orthogonal=False)
+        _initialize(torch.split(self.hidden.detach(), size), orthogonal=True)
+        if "f" in planes:
+            torch.split(self.bias.detach(), size)[planes.index("f")].fill_(options.forget_bias)
+        diagonal, inner = flags.peepholes == "diagonal", flags.inner
+        has_inner = flags.peepholes != "none" and inner > 0
+        has_output = flags.peepholes != "none" and "o" in planes
+        narrow = (inner, size, 1) if diagonal else (inner * size, size)
+        self.inner_peephole = _small(narrow, wanted=has_inner)
+        self.output_peephole = _small((size, 1 if diagonal else size), wanted=has_output)
+        self.output_carry = _small((size, size), wanted=flags.output_reads_carry)
+        gates = flags.gates * size
+        self.gate_recurrence = _small((gates, gates), wanted=flags.gate_recurrence)
+
+    def forward(
+        self, steps: Tensor, start: CellState, last: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """Run over `steps` (L, F, B); hidden states (L, D, B) and the state at `last` (B,)."""
+        weights = CellWeights(
+            torch.cat([self.input, self.bias.unsqueeze(1), self.hidden], dim=1),
+            self.inner_peephole,
+            self.output_peephole,
+            self.output_carry,
+            self.gate_recurrence,
+        )
+        return unroll(steps, start, weights, self.flags, last)
+
+
+class CellStack(nn.Module):
+    """Layers of one cell of `cells`, each reading the hidden states of the one below."""
+
+    def __init__(self, input_size: int, options: CellOptions) -> None:
+        super().__init__()
+        flags = cell_flags(options.cell, options.peepholes, output_identity=options.output_identity)
+        size = options.hidden_size
+        self.dropout = options.dropout
+        self.state_sizes = (
+            size,
+            *([size] if flags.has_carry else []),
+            *([flags.gates * size] if flags.gate_recurrence else []),
+        )
+        self.layers = nn.ModuleList(
+            CellLayer(size if n else input_size, options, flags) for n in range(options.layers)
+        )
+
+    def forward(
+        self, steps: Tensor, state: RecurrentState, length: Tensor | None
+    ) -> tuple[Tensor, RecurrentState]:
+        """Run over `steps` (B, L, F), of which the first `length` (B,) count; outputs (B, L, D)."""
+        last = None if length is None else length - 1
+        precision = next(self.parameters()).dtype  # the loop computes in it, autocast or not
+        flowing = steps.permute(1, 2, 0).to(precision)
+        ends: list[CellState] = []
+        for n, layer in enumerate(self.layers):
+            parts = [part if part is None else part[n].t().to(precision) for part in state]
+            hidden, carry, gates = parts
+            assert hidden is not None
+            start = CellState(hidden, hidden if carry is None else carry, gates)
+            if n and self.dropout:
+                flowing = F.dropout(flowing, self.dropout, self.training)
+            flowing, end = layer(flowing, start, last)
+            ends.append(end)
+        after = [
+            None if part is None else torch.stack([cast("Tensor", x[k]).t() for x in ends])
+            for k, part in enumerate(state)
+        ]
+        assert after[0] is not None
+        return flowing.permute(2, 0, 1), RecurrentState(after[0], *after[1:])
+
+
+def _initialize(blocks: Sequence[Tensor], *, orthogonal: bool) -> None:
+    for block in blocks:
+        if orthogonal:
+            nn.init.orthogonal_(block)
+        else:
+            nn.init.xavier_uniform_(block)
+
+
+def _small(shape: tuple[int, ...], *, wanted: bool) -> nn.Parameter | None:
+    return nn.Parameter(torch.empty(shape).normal_(std=0.1)) if wanted else None

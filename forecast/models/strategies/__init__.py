@@ -1,0 +1,1 @@
+"""From context to horizon: segment, direct, recursive, encoder-decoder, aligned."""

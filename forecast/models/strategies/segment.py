@@ -1,0 +1,438 @@
+"""The segment strategy: few long recurrent steps, all of the horizon decoded at once.
+
+The context is cut into segments, each one recurrent step; every segment of the horizon is decoded
+in parallel from the last state (Lin et al. 2023, SegRNN). What the network adds is a correction:
+the forecast starts from a closed-form linear path and, where asked for, a mix of naive forecasts.
+It neither fits the linear path's rows nor draws windows.
+
+Shapes: B batch, L context, H horizon, T targets, P past, K known, D hidden, O head outputs,
+W steps a segment, n segments of the context, m segments of the horizon, N candidates.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from math import gcd
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from forecast.models.heads.point_heads import Head
+from forecast.models.linear.choice import LinearFit
+from forecast.models.linear.path import (
+    LinearPath,
+    LinearRows,
+    covariate_age,
+    covariate_features,
+)
+from forecast.models.recurrent.padded_stack import CellOptions, Recurrent, RecurrentState
+from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
+from forecast.models.strategies.naive import CANDIDATES_PER_SEASON, naive_candidates
+
+LONGEST_SEGMENT = 48
+HARMONICS = 4
+LINEAR_LEAD = 4.0
+"""Logit of the linear path above the naive candidates before training: 95 % of the mix."""
+
+WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
+"""past, known, static and target of a batch, scaled."""
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What a segment forecaster consists of, beside its recurrent stack."""
+
+    segment_length: int  # W
+    dropout: float = 0.3  # before the output
+    linear: bool = True  # start from a ridge regression on the window
+    season: int | None = None  # steps of the main season, for the linear path
+    seasons: tuple[int, ...] = ()  # steps of each season whose naive forecasts are mixed in
+    cycles: tuple[tuple[int, int], ...] = ()  # known columns that are sine and cosine of a cycle
+
+
+def default_segment_length(context_length: int, horizon: int) -> int:
+    """Give the longest common divisor of context and horizon up to 48, if it has at least 4 steps.
+
+    Otherwise 24, or the horizon where that is shorter: the context is then padded in front and
+    the last segment of the horizon cut.
+
+    Examples
+    --------
+    >>> [default_segment_length(720, 96), default_segment_length(168, 24)]
+    [48, 24]
+    """
+    common = gcd(context_length, horizon)
+    divisors = [w for w in range(4, min(common, LONGEST_SEGMENT) + 1) if common % w == 0]
+    return divisors[-1] if divisors else min(24, horizon, context_length)
+
+
+def day_cycles(known_names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Give the columns (sine, cosine) of the calendar's day and week, where both are there.
+
+    Longer cycles are left out: few data hold enough years to fit harmonics of one.
+
+    Examples
+    --------
+    >>> day_cycles(["promo", "hour_of_day_sin", "hour_of_day_cos", "day_of_year_sin"])
+    ((1, 2),)
+    """
+    place = {name: column for column, name in enumerate(known_names)}
+    pairs = [(f"{cycle}_sin", f"{cycle}_cos") for cycle in ("hour_of_day", "day_of_week")]
+    return tuple((place[s], place[c]) for s, c in pairs if s in place and c in place)
+
+
+class Segment(nn.Module):
+    """A recurrent net over segments of the context; shared by all targets, told which one it is.
+
+    With z the target's window in window units and s_1 .. s_n its segments (missing readings 0 and
+    told by an indicator):
+
+        e_k = relu(A s_k + M missing_k + V [past covariates, known]_k + b)
+        h, c = LSTM(e_1 .. e_n), from a state that the static covariates set
+        (h_j, c_j) = LSTM step from (h, c) with input [position_j, target], j = 1 .. m, and gates
+                     moved by the linear forecast and the known covariates of segment j
+        forecast_j = center_j + O dropout(h_j)
+
+    center is the linear path, or softmax(G h_j) over it and the naive candidates, or the window's
+    location where there is neither; each target keeps a share of what is added to the linear path,
+    set on dev after training (`fit_trust`). The input's share of the gates depends on (target,
+    position) alone and the state's on the window alone, so the whole decode costs one recurrent
+    product.
+    """
+
+    trust: Tensor  # (T,), see `fit_trust`
+
+    parts = {  # noqa: RUF012 - a constant table of names
+        "embedding": ("embed", "embed_missing", "embed_covariates", "static_state", "target"),
+        "recurrent": ("recurrent",),
+        "head": ("position", "shown", "known_entry", "output", "gate"),
+    }
+
+    def __init__(
+        self,
+        head: Head,
+        sizes: WindowSizes,
+        cell: CellOptions,
+        coding: TargetCoding,
+        options: SegmentOptions,
+    ) -> None:
+        super().__init__()
+        self.head, self.sizes, self.coding, self.options = head, sizes, coding, options
+        width, hidden = options.segment_length, cell.hidden_size
+        if not 1 <= width <= sizes.context_length:
+            raise ValueError(
+                f"a segment must hold 1 to {sizes.context_length} steps, the context; found {width}"
+            )
+        self.past_segments = -(-sizes.context_length // width)
+        self.future_segments = -(-sizes.horizon // width)
+        self.embed = nn.Linear(width, hidden)
+        self.embed_missing = _zero(nn.Linear(width, hidden, bias=False))
+        covariates = sizes.past_count + sizes.known_count
+        self.embed_covariates = nn.Linear(width * covariates, hidden) if covariates else None
+        self.recurrent = Recurrent(hidden, cell)
+        self.static_state = (
+            nn.Linear(sizes.static_count, self.recurrent.state_size) if sizes.static_count else None
+        )
+        self.position = nn.Parameter(torch.randn(self.future_segments, hidden - hidden // 2))
+        self.target = nn.Parameter(torch.randn(sizes.target_count, hidden // 2))
+        self.one_product = cell.cell == "lstm" and cell.is_fused and cell.layers == 1
+        entry = 4 * hidden if self.one_product else hidden
+        self.linear = self._linear_path() if options.linear else None
+        self.shown = nn.Linear(width, entry, bias=False) if options.linear else None
+        self.known_entry = (
+            nn.Linear(width * sizes.known_count, entry, bias=False) if sizes.known_count else None
+        )
+        self.dropout = nn.Dropout(options.dropout)
+        self.output = _small(nn.Linear(hidden, width * head.size))
+        self.register_buffer("trust", torch.ones(sizes.target_count))
+        candidates = CANDIDATES_PER_SEASON * len(options.seasons) + 1
+        self.gate = _zero(nn.Linear(hidden, width * candidates)) if options.seasons else None
+        if self.gate is not None and options.linear:
+            self.gate.bias.detach().view(width, candidates)[:, 0] = LINEAR_LEAD
+
+    def forward(
+        self,
+        past: Tensor,
+        known: Tensor,
+        static: Tensor,
+        target: Tensor | None = None,  # noqa: ARG002 - one signature for all kinds
+        stretch: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast all steps.
+
+        Parameters
+        ----------
+        past : Tensor
+            (B, L, T + P), targets first, NaN where missing.
+        known : Tensor
+            (B, L + H, K), NaN where missing.
+        static : Tensor
+            (B, n_static), NaN where missing.
+        target : Tensor, optional
+            Not read.
+        stretch : Tensor, optional
+            (B,), the stretch of train that each window is from, in training; see `LinearPath`.
+
+        Returns
+        -------
+        Head parameters (B, H, T, O) in scaled units.
+        """
+        sizes = self.sizes
+        scale = self.coding.scale(past[..., : sizes.target_count])
+        values = (past[..., : sizes.target_count] - scale.location) / scale.scale
+        length = observed_length(past)
+        linear = self._linear_forecast(scale.location, values, past, known, stretch)
+        steps = self._embed(values, past[..., sizes.target_count :], known, length)
+        state = self._encode(steps, static, length)
+        hidden = self.dropout(self._decode(state, linear, known[:, sizes.context_length :]))
+        raw = self._steps(self.output(hidden), self.head.size)
+        location = scale.location + scale.scale * self._center(hidden, values, linear)
+        params = self.head.place(raw, location, scale.scale)
+        if linear is None or not bool((self.trust != 1).any()):
+            return params
+        correction = self.head.point(params) - scale.location - scale.scale * linear.mT
+        return self.head.place(raw, location - (1 - self.trust) * correction, scale.scale)
+
+    def _linear_path(self) -> LinearPath:
+        sizes, options = self.sizes, self.options
+        age = [
+            torch.arange(sizes.context_length - 1, -1, -1),
+            torch.zeros(2 * HARMONICS * len(options.cycles), dtype=torch.int64),
+            covariate_age(sizes.past_count, sizes.known_count, sizes.context_length),
+        ]
+        return LinearPath(
+            sizes.target_count,
+            sizes.horizon,
+            torch.cat(age),
+            context_length=sizes.context_length,
+            season=options.season or options.segment_length,
+            levels=bool(sizes.past_count) or self.coding.normalization == "none",
+        )
+
+    def fit_linear(
+        self,
+        cells: Mapping[int, Iterable[WindowTensors]],
+        dev: Iterable[WindowTensors],
+        *,
+        context_length: int | None = None,
+        others: Sequence["Segment"] = (),
+    ) -> LinearFit | None:
+        """Fit the linear path in closed form to scaled windows; None when there is no such path.
+
+        Ridge penalties are those with the least error where a stretch of train is left out and on
+        `dev`; `context_length` states the newest steps to read, all unless set. Windows of
+        train come by cell, see `Stretches.cells`. `others` are the other members of an ensemble:
+        the path has no random start, so they get copies. Call it before the first optimiser step.
+        """
+        if self.linear is None:
+            return None
+        rows = {number: self.linear_rows(part) for number, part in cells.items()}
+        fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length)
+        for other in others:
+            other.linear = deepcopy(self.linear)
+        return fit
+
+    def forget_stretches(self) -> None:
+        """Drop what only training needs."""
+        if self.linear is not None:
+            self.linear.forget_stretches()
+
+    @torch.inference_mode()
+    def fit_trust(
+        self, dev: Iterable[WindowTensors], *, others: Sequence["Segment"] = ()
+    ) -> list[float]:
+        """Set how much of its correction to the linear path each target keeps, 0 to 1.
+
+        The share is the least-squares one on `dev`, in closed form: with r the linear path's
+        error and d the network's correction, sum(d r) / sum(d^2). Where the network found nothing
+        that holds beyond train, the forecast falls back on the linear path. `others` are the other
+        members of an ensemble, with the same linear path: d is then the mean of their corrections,
+        whose noise is less, and all keep the same share. Call it after training; without a linear
+        path it stays 1.
+        """
+        if self.linear is None:
+            return self.trust.tolist()
+        members = (self, *others)
+        for member in members:
+            member.trust.fill_(1.0)
+            member.eval()
+        agreement, power = torch.zeros_like(self.trust), torch.zeros_like(self.trust)
+        for past, known, static, target in dev:
+            (rows,) = self.linear_rows([(past, known, static, target)])
+            left = ((rows.target - self.linear(rows.features)) * rows.scale).mT  # (B, H, T)
+            forecasts = [member(past, known, static) for member in members]
+            missed = target - self.head.point(self.head.average(forecasts))
+            correction = torch.where(left.isfinite(), left - missed, 0.0)
+            agreement += (correction * torch.nan_to_num(left)).sum(dim=(0, 1))
+            power += correction.square().sum(dim=(0, 1))
+        share = torch.where(power > 0, agreement / power.clamp(min=1e-30), 1.0).clamp(0.0, 1.0)
+        for member in members:
+            member.trust.copy_(share)
+        return share.tolist()
+
+    @torch.no_grad()
+    def linear_rows(self, batches: Iterable[WindowTensors]) -> Iterator[LinearRows]:
+        """Turn scaled windows into rows of the linear path, in window units."""
+        count = self.sizes.target_count
+        for past, known, _, target in batches:
+            scale = self.coding.scale(past[..., :count])
+            values = (past[..., :count] - scale.location) / scale.scale
+            reduced = (target - scale.location) / scale.scale
+            features = self._linear_features(scale.location, values, past, known)
+            yield LinearRows(features, reduced.mT, scale.scale.mT.contiguous())
+
+    def _linear_features(
+        self, location: Tensor, values: Tensor, past: Tensor, known: Tensor
+    ) -> Tensor:
+        """Give the window, the phase of each cycle at the cutoff, past covariates: (B, T, F)."""
+        features = [values.mT]
+        newest = torch.nan_to_num(known[:, self.sizes.context_length - 1])  # (B, K)
+        for sine, cosine in self.options.cycles:
+            phase = torch.atan2(newest[:, sine], newest[:, cosine])
+            angles = phase.unsqueeze(-1) * torch.arange(1, HARMONICS + 1, device=phase.device)
+            waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+            features.append(waves.unsqueeze(1).expand(-1, values.shape[2], -1))
+        if self.sizes.past_count:
+            beside = past[..., values.shape[2] :]
+            features.append(covariate_features(location, beside, known[:, values.shape[1]]))
+        return torch.cat(features, dim=-1)
+
+    def _linear_forecast(
+        self,
+        location: Tensor,
+        values: Tensor,
+        past: Tensor,
+        known: Tensor,
+        stretch: Tensor | None,
+    ) -> Tensor | None:
+        """Give the linear path's forecast (B, T, H) in window units."""
+        if self.linear is None:
+            return None
+        features = self._linear_features(location, values, past, known)
+        forecast: Tensor = self.linear(features, stretch)
+        return forecast
+
+    def _embed(
+        self, values: Tensor, covariates: Tensor, known: Tensor, length: Tensor | None
+    ) -> Tensor:
+        """Segments of every target as recurrent steps, (B, T, n, D)."""
+        targets = self._segments(values)
+        targets = targets.reshape(*targets.shape[:2], -1, values.shape[2]).permute(0, 3, 1, 2)
+        missing = torch.isnan(targets)
+        steps: Tensor = self.embed(torch.nan_to_num(targets))
+        if bool(missing.any()):
+            steps = steps + self.embed_missing(missing.to(steps.dtype))
+        if self.embed_covariates is not None:
+            beside = torch.cat([covariates, known[:, : values.shape[1]]], dim=-1)
+            if length is not None:  # nothing before the first reading is shown
+                order = torch.arange(values.shape[1], 0, -1, device=values.device)
+                beside = torch.where((order <= length[:, None]).unsqueeze(-1), beside, torch.nan)
+            beside = torch.nan_to_num(self._segments(beside))
+            steps = steps + self.embed_covariates(beside).unsqueeze(1)
+        return F.relu(steps)
+
+    def _segments(self, channels: Tensor) -> Tensor:
+        """Cut (B, L, C) into (B, n, W · C), padded in front with NaN."""
+        width = self.options.segment_length
+        short = self.past_segments * width - channels.shape[1]
+        if short:
+            channels = F.pad(channels, (0, 0, short, 0), value=torch.nan)
+        return channels.reshape(channels.shape[0], self.past_segments, -1)
+
+    def _encode(self, steps: Tensor, static: Tensor, length: Tensor | None) -> RecurrentState:
+        """Give the state of every layer after the newest segment; its batch is B · T."""
+        count = steps.shape[1]
+        flat = steps.flatten(0, 1)
+        added = None
+        if self.static_state is not None:
+            added = self.static_state(torch.nan_to_num(static)).repeat_interleave(count, dim=0)
+        if length is not None:
+            length = (-(-length // self.options.segment_length)).repeat_interleave(count)
+        state: RecurrentState = self.recurrent(flat, self.recurrent.start(flat, added), length)[1]
+        return state
+
+    def _decode(self, state: RecurrentState, linear: Tensor | None, future: Tensor) -> Tensor:
+        """Hidden states of all horizon segments, (B, T, m, D)."""
+        count, segments = self.sizes.target_count, self.future_segments
+        entry = torch.cat(
+            [
+                self.position.expand(count, -1, -1),
+                self.target.unsqueeze(1).expand(-1, segments, -1),
+            ],
+            dim=-1,
+        )  # (T, m, D)
+        moved: Tensor | None = None  # (B, T or 1, m, entry)
+        if self.shown is not None and linear is not None:
+            moved = self.shown(self._future_segments(linear.unsqueeze(-1)))
+        if self.known_entry is not None:
+            effect = self.known_entry(self._future_segments(torch.nan_to_num(future).unsqueeze(1)))
+            moved = effect if moved is None else moved + effect
+        batch = state.hidden.shape[1] // count
+        if self.one_product and state.carry is not None:
+            return self._lstm_step(entry, moved, state.hidden[0], state.carry[0])
+        inputs = entry if moved is None else entry + moved
+        flat = inputs.expand(batch, -1, -1, -1).reshape(batch * count * segments, 1, -1)
+        many = RecurrentState(
+            state.hidden.repeat_interleave(segments, dim=1),
+            *(
+                None if part is None else part.repeat_interleave(segments, dim=1)
+                for part in state[1:]
+            ),
+        )
+        hidden: Tensor = self.recurrent(flat, many)[0]
+        return hidden.view(batch, count, segments, -1)
+
+    def _lstm_step(
+        self, entry: Tensor, moved: Tensor | None, hidden: Tensor, carry: Tensor
+    ) -> Tensor:
+        """One LSTM step from each window's state (B · T, D) to all segments, (B, T, m, D)."""
+        kernel = self.recurrent.stack.kernel
+        assert isinstance(kernel, nn.LSTM)
+        input_weight, state_weight, input_bias, state_bias = kernel.all_weights[0]
+        from_input = F.linear(entry, input_weight, input_bias)  # (T, m, 4D)
+        from_state = F.linear(hidden, state_weight, state_bias)  # (B · T, 4D), the one product
+        gates = from_input + from_state.view(-1, entry.shape[0], 1, from_state.shape[1])
+        if moved is not None:
+            gates = gates + moved
+        i, f, g, o = gates.chunk(4, dim=-1)
+        before = carry.view(-1, entry.shape[0], 1, carry.shape[1])
+        after = torch.sigmoid(f) * before + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(after)
+
+    def _future_segments(self, channels: Tensor) -> Tensor:
+        """Cut (B, T, H, C) into (B, T, m, W · C), padded behind with 0."""
+        short = self.future_segments * self.options.segment_length - channels.shape[2]
+        padded = F.pad(channels, (0, 0, 0, short))
+        return padded.reshape(*channels.shape[:2], self.future_segments, -1)
+
+    def _steps(self, segments: Tensor, size: int) -> Tensor:
+        """Lay (B, T, m, W · size) out as steps, (B, H, T, size)."""
+        steps = segments.reshape(*segments.shape[:2], -1, size)[:, :, : self.sizes.horizon]
+        return steps.transpose(1, 2)
+
+    def _center(self, hidden: Tensor, values: Tensor, linear: Tensor | None) -> Tensor:
+        """Give what the network corrects, (B, H, T) in window units."""
+        start = values.new_zeros(()) if linear is None else linear.mT
+        if self.gate is None:
+            return start
+        start = start.expand(len(values), self.sizes.horizon, values.shape[2]).unsqueeze(-1)
+        naive = naive_candidates(values, self.sizes.horizon, self.options.seasons)
+        candidates = torch.cat([start, naive], dim=-1)
+        weights = self._steps(self.gate(hidden), candidates.shape[-1]).softmax(dim=-1)
+        return (weights * candidates).sum(dim=-1)
+
+
+def _zero(linear: nn.Linear) -> nn.Linear:
+    """Start at 0, so that what was never trained has no effect."""
+    for weight in linear.parameters():
+        nn.init.zeros_(weight)
+    return linear
+
+
+def _small(linear: nn.Linear) -> nn.Linear:
+    """Start near 0, so that training starts from the center."""
+    with torch.no_grad():
+        for weight in linear.parameters():
+            weight.mul_(0.01)
+    return linear

@@ -1,0 +1,310 @@
+"""From a panel and its split to a trained, calibrated forecaster; reads and registers nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from forecast.config.duration import count_steps, duration_s
+from forecast.config.modelling import Linear, Model, Training, Transfer
+from forecast.data.panel import Panel
+from forecast.data.windows.calendar import calendar_names
+from forecast.data.windows.scaling import Scaler, fit_scaler
+from forecast.data.windows.splits import Split
+from forecast.data.windows.train_folds import MOST_STRETCHES, Stretches
+from forecast.data.windows.windows import WindowIndex, batches, collect_actual, thin
+from forecast.errors import DataError, ModelError
+from forecast.evaluation.metrics import seasonal_scale
+from forecast.forecasting.calibration import calibrate
+from forecast.forecasting.forecaster import Forecaster, assemble
+from forecast.forecasting.spec import Spec
+from forecast.models.build import build_head
+from forecast.models.ensemble import members_of, segments_of
+from forecast.models.strategies.segment import WindowTensors
+from forecast.models.transfer import freeze, take_weights
+from forecast.training.dev import Metric, Objective
+from forecast.training.fit import FitResult, fit, nothing
+
+LINEAR_MEMORY = 2 << 30
+"""Bytes for the sums that the linear path is chosen by: two cells a stretch, fewer stretches where
+many targets or a long context would take more."""
+MOST_LINEAR_WINDOWS = 200_000  # of train, evenly spaced: more rows no longer move the ridge
+
+TEACHER_FORCING = {"all": (1.0, 1.0), "none": (0.0, 0.0), "scheduled": (1.0, 0.0)}
+"""Share of true values fed to a decoder at the first training batch and in the end."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A forecaster and how it came about.
+
+    Attributes
+    ----------
+    forecaster
+        Calibrated where the split has a calibration part.
+    fit
+        The learning curve, the best epoch and its score on dev.
+    """
+
+    forecaster: Forecaster
+    fit: FitResult
+
+
+def fit_forecaster(
+    panel: Panel,
+    split: Split,
+    spec: Spec,
+    *,
+    model: Model,
+    training: Training,
+    metric: Metric,
+    folder: Path,
+    start: Forecaster | None = None,
+    on_epoch: Callable[[int, dict[str, float]], None] = nothing,
+    on_step: Callable[[int], None] | None = None,
+) -> Fitted:
+    """Scale, build, train, calibrate.
+
+    Parameters
+    ----------
+    spec
+        What the forecaster shall expect and promise.
+    model, training
+        Sections of a config.
+    metric
+        Chooses the epoch, on dev.
+    folder
+        Of the checkpoints, belonging to exactly this data and these settings.
+    start
+        A forecaster of the same shape, whose weights the training starts from.
+
+    Raises
+    ------
+    DataError
+        When no window is left to train on or to choose by.
+    ModelError
+        When the weights to start from are of another shape, or training fails.
+    """
+    _require_windows(split)
+    torch.set_num_threads(training.threads or torch.get_num_threads())
+    forecaster = untrained(panel, split, spec, model=model, seed=training.seed)
+    if start is not None:
+        _continue_from(forecaster, start)
+    else:
+        fit_linear(forecaster, panel, split, model.linear)
+        start_from(forecaster, model.transfer)
+    result = fit(
+        forecaster.network,
+        lambda device: spec.windows(panel, device),
+        split.train,
+        split.dev,
+        settings=training,
+        objective=objective_of(metric, panel, split, spec),
+        folder=folder,
+        on_epoch=on_epoch,
+        on_step=on_step,
+    )
+    result.network.forget_stretches()
+    forecaster = replace(forecaster, network=result.network)
+    if model.linear.trust:
+        fit_trust(forecaster, panel, split.dev)
+    return Fitted(with_calibration(forecaster, panel, split.calibration), result)
+
+
+def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int) -> Forecaster:
+    """Return a forecaster with random weights, its scaler fitted on train rows."""
+    spec.check(panel)
+    names = calendar_names(spec.calendar, spec.holidays)
+    scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
+    head = head_arguments(model, spec)
+    if build_head(**head).raw_target:
+        scaler = _unscaled_targets(scaler, len(spec.targets))
+    architecture = model_arguments(model, spec, known_names=(*panel.known, *names))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = assemble(architecture, head, spec=spec, scaler=scaler)
+    spec = replace(spec, trained_until=int((panel.start + split.train_end).max()))
+    return Forecaster(network, spec, scaler, architecture, head)
+
+
+def head_arguments(model: Model, spec: Spec) -> dict[str, Any]:
+    """Return the keyword arguments of `build_head`."""
+    categories = dict(spec.categories)
+    labels = [len(categories.get(target, ())) for target in spec.targets]
+    return {
+        "name": model.head,
+        "levels": list(model.quantile_levels),
+        "loss": model.loss,
+        "components": model.components,
+        "categories": max(labels) if all(labels) else 0,
+    }
+
+
+def model_arguments(model: Model, spec: Spec, *, known_names: Sequence[str]) -> dict[str, Any]:
+    """Return the keyword arguments of `build_model`, all plain values."""
+    return {
+        "kind": model.kind,
+        "context_length": spec.context_length,
+        "horizon": spec.horizon,
+        "target_count": len(spec.targets),
+        "past_count": len(spec.past),
+        "known_count": len(known_names),
+        "static_count": len(spec.static),
+        "cell": model.cell,
+        "hidden_size": model.hidden_size,
+        "layers": model.layers,
+        "dropout": model.dropout,
+        "forget_bias": model.forget_bias,
+        "initial_state": model.initial_state,
+        "peepholes": model.peepholes,
+        "output_identity": model.output_identity,
+        "static_into": model.static_into,
+        "teacher_forcing": list(TEACHER_FORCING[model.teacher_forcing]),
+        "teacher_forcing_steps": model.teacher_forcing_steps,
+        "normalization": model.normalization,
+        "segment_length": (
+            count_steps(model.segment_length, spec.frequency) if model.segment_length else None
+        ),
+        "linear": model.linear.enabled,
+        "ensemble": model.ensemble,
+        "seasons": _seasons(spec),
+        "known_names": list(known_names),
+    }
+
+
+def _seasons(spec: Spec) -> list[int]:
+    """Return the main season and, for steps below a day, the week."""
+    is_below_day = duration_s(spec.frequency) < duration_s("1d")
+    return [spec.season, 7 * spec.season] if is_below_day else [spec.season]
+
+
+def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linear) -> None:
+    """Fit the closed-form linear path, where the model has one, to train windows."""
+    network = forecaster.network
+    segments = segments_of(network.model)
+    if not segments or segments[0].linear is None:
+        return
+    windows = forecaster.spec.windows(panel)
+
+    def scaled(index: WindowIndex) -> Iterator[WindowTensors]:
+        for batch in batches(windows, index, batch_size=1024):
+            yield network.scaled(batch)
+
+    length = count_steps(linear.context, forecaster.spec.frequency) if linear.context else None
+    train = thin(split.train, most=MOST_LINEAR_WINDOWS)
+    most = max(1, min(MOST_STRETCHES, LINEAR_MEMORY // (2 * segments[0].linear.sums_size)))
+    stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon, most=most)
+    cells = {number: scaled(index) for number, index in stretches.split(train).items()}
+    dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
+    segments[0].fit_linear(cells, dev, context_length=length, others=segments[1:])
+    network.stretches = stretches
+
+
+def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
+    """Set how much of the network's correction to the linear path is kept, by dev."""
+    network = forecaster.network
+    segments = segments_of(network.model)
+    if not segments or network.head.raw_target:
+        return
+    windows = forecaster.spec.windows(panel)
+    index = thin(dev, most=MOST_LINEAR_WINDOWS)
+    scaled = (network.scaled(batch) for batch in batches(windows, index, batch_size=256))
+    segments[0].fit_trust(scaled, others=segments[1:])
+
+
+def _continue_from(forecaster: Forecaster, start: Forecaster) -> None:
+    try:
+        forecaster.network.load_state_dict(start.network.state_dict())
+    except RuntimeError as error:
+        changed = ", ".join(
+            f"{key} {start.architecture.get(key)} there and {value} here"
+            for key, value in forecaster.architecture.items()
+            if start.architecture.get(key) != value
+        )
+        raise ModelError(
+            f"the weights to start from are of another shape ({changed}); restore these settings, "
+            "or start from scratch (retrain.init)"
+        ) from error
+
+
+def start_from(forecaster: Forecaster, transfer: Transfer) -> None:
+    """Take another run's weights and freeze parts, as the config asks.
+
+    The members of an ensemble take from those of the other run in turn, over again where it has
+    fewer.
+
+    Raises
+    ------
+    ModelError
+        When there is no such bundle, its weights do not fit, or members would start alike.
+    """
+    members = members_of(forecaster.network.model)
+    if transfer.bundle is not None:
+        others = members_of(Forecaster.load(transfer.bundle).network.model)
+        for member, other in zip(members, cycle(others), strict=False):
+            take_weights(member, other.state_dict(), parts=transfer.parts)
+        if len(others) < len(members) and _are_alike(members[0], members[len(others)]):
+            raise ModelError(
+                f"model.transfer: {transfer.bundle} has {len(others)} of the {len(members)} "
+                "members of model.ensemble, and with all parts taken they would start alike; leave "
+                "one out of model.transfer.parts, or lower model.ensemble"
+            )
+    if transfer.freeze:
+        for member in members:
+            freeze(member, transfer.freeze)
+
+
+def _are_alike(one: nn.Module, other: nn.Module) -> bool:
+    return all(map(torch.equal, one.parameters(), other.parameters()))
+
+
+def objective_of(metric: Metric, panel: Panel, split: Split, spec: Spec) -> Objective:
+    """Return the metric with what it needs: levels, and each series' seasonal-naive error."""
+    scale = None
+    if metric == "mase":
+        rows = [
+            seasonal_scale(panel.block(s)[: int(end), : len(spec.targets)], spec.season)
+            for s, end in enumerate(split.train_end)
+        ]
+        scale = torch.as_tensor(np.nan_to_num(np.stack(rows)))
+    return Objective(metric, spec.levels, scale)
+
+
+def with_calibration(forecaster: Forecaster, panel: Panel, index: WindowIndex) -> Forecaster:
+    """Return the forecaster with its quantiles calibrated on windows it was not trained on.
+
+    Not those of classes: codes are no scale on which an interval could be moved.
+    """
+    if len(index.series) == 0 or forecaster.head["name"] == "categorical":
+        return replace(forecaster, calibration=None)
+    spec = forecaster.spec
+    raw = replace(forecaster, calibration=None, spec=replace(spec, bounds=()))
+    answer = raw.predict(panel, index)
+    calibration = calibrate(
+        collect_actual(panel, index, horizon=spec.horizon),
+        answer.quantiles,
+        spec.levels,
+        target_scale=forecaster.scaler.scale[: len(spec.targets)],
+    )
+    return replace(forecaster, calibration=calibration)
+
+
+def _require_windows(split: Split) -> None:
+    for name, index in (("train", split.train), ("dev", split.dev)):
+        if len(index.series) == 0:
+            raise DataError(
+                f"split.{name}: no usable window; the readings there are missing, or the series "
+                f"are too short. Lower windows.min_observed or windows.context, or set split.{name}"
+            )
+
+
+def _unscaled_targets(scaler: Scaler, count: int) -> Scaler:
+    """Leave the targets as they are: heads of counts and codes need them so."""
+    location, scale = scaler.location.copy(), scaler.scale.copy()
+    location[:count], scale[:count] = 0.0, 1.0
+    return replace(scaler, location=location, scale=scale)

@@ -1,0 +1,132 @@
+"""`forecast check`: what is wrong with the data, as findings; trains nothing, keeps nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from typing import TYPE_CHECKING
+
+from forecast.data.checks import Finding, Survey, as_errors, check, worst_first
+from forecast.data.panel import build_panel
+from forecast.data.tables import read_tables
+from forecast.data.windows.splits import split_windows
+from forecast.errors import ConfigError, DataError
+from pipelines.process.console import say, table
+from pipelines.steps.prepared_panel import panel_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+
+COLUMNS = ("level", "finding", "column", "count", "series", "what", "first place", "setting")
+
+
+def run(
+    config: Config, *, strict: bool = False, as_json: bool = False, html: Path | None = None
+) -> int:
+    """Print the findings, worst first; return the exit code, that of a data error if there is one.
+
+    Parameters
+    ----------
+    strict
+        Warnings count as errors.
+    as_json
+        Print JSON instead of a table.
+    html
+        Where to write a page with plots.
+    """
+    with tempfile.TemporaryDirectory(prefix="forecast-check-") as folder:
+        findings, panel = find(config, folder)
+        if strict:
+            findings = as_errors(findings)
+        if html is not None and panel is not None:
+            from pipelines.pages.check_page import write_page
+
+            write_page(html, config.name, findings, panel)
+        if as_json:
+            say(json.dumps([dataclasses.asdict(one) for one in findings], indent=1))
+        else:
+            _print(config, findings, panel)
+            if html is not None and panel is not None:
+                say(f"written: {html}")
+    return DataError.exit_code if any(one.level == "error" for one in findings) else 0
+
+
+def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
+    """Return the findings and the panel they are about, built in a folder; None if it cannot be."""
+    data = config.data
+    survey = Survey(read_tables(data), data)
+    try:
+        panel = build_panel(survey, folder, spec=panel_spec(data))
+    except DataError as error:
+        lines = str(error).splitlines()
+        return [Finding("error", "unreadable", line, 1) for line in lines], None
+    spans, refusal = _spans(config, panel)
+    findings = check(
+        survey,
+        panel,
+        context_length=config.context_length,
+        horizon=config.horizon,
+        season=config.season,
+        spans=spans,
+    )
+    return worst_first(findings + refusal), panel
+
+
+def _spans(
+    config: Config, panel: Panel
+) -> tuple[dict[str, NDArray[np.int64]] | None, list[Finding]]:
+    """Return the spans of train, dev and test, and what is wrong with them as findings."""
+    split = config.split
+    try:
+        parts = split_windows(
+            panel,
+            context_length=config.context_length,
+            horizon=config.horizon,
+            train=split.train,
+            dev=split.dev,
+            test=split.test,
+            calibration=split.calibration,
+            scheme=split.scheme,
+            min_observed=config.windows.min_observed,
+            season=config.season,
+        )
+    except (ConfigError, DataError) as error:
+        return None, [Finding("error", "split", str(error), 1, setting="split")]
+    notes = [Finding("warning", "split", text, 1, setting="split") for text in parts.warnings]
+    return parts.spans, notes
+
+
+def _print(config: Config, findings: list[Finding], panel: Panel | None) -> None:
+    """Print findings as a table under a line about the panel."""
+    if panel is not None:
+        account = panel.account
+        say(
+            f"{config.name}: {account['read']:,} readings of {len(panel.series_ids):,} series: "
+            f"{account['kept']:,} kept, {account['aggregated']:,} aggregated, "
+            f"{account['rejected']:,} rejected"
+        )
+    rows = [
+        (
+            one.level,
+            one.code,
+            one.column,
+            one.count,
+            one.series or None,
+            one.message,
+            one.first,
+            one.setting,
+        )
+        for one in findings
+    ]
+    table("", COLUMNS, rows)
+    counts = {
+        level: sum(one.level == level for one in findings) for level in ("error", "warning", "note")
+    }
+    say(", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items()))

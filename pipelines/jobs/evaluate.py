@@ -1,0 +1,300 @@
+"""`forecast evaluate`: rolling backtest of a model beside its baselines, with diagnosis and report.
+
+The test part by default. It trains no network, moves no alias and writes no forecast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from forecast.errors import ConfigError, DataError
+from pipelines.pages.evaluation_page import (
+    MODEL,
+    PERSISTENCE,
+    RIDGE,
+    SEASONAL,
+    Findings,
+    figures_of,
+    page_of,
+)
+from pipelines.process.console import say, table
+from pipelines.process.lock import run_lock
+from pipelines.process.moments import grid_index
+from pipelines.steps.experiment import split_of
+from pipelines.steps.prepared_panel import prepare
+from pipelines.tracking import champion_bundle, start_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.predictor import Predictor
+    from forecast.data.windows.splits import Split
+    from forecast.data.windows.windows import WindowIndex
+    from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.forecaster import Forecaster
+
+MOST_WINDOWS = 2_000  # of a part, evenly spaced: enough to set its error beside the others'
+MOST_VALUES = 5_000_000  # forecast at once, by each predictor: about 200 MB with nine quantiles
+MOST_LIVE_SERIES = 20  # whose intervals are conformed cutoff by cutoff, evenly spaced
+SCORES = ("mae", "rmse", "mase", "coverage_80")
+
+
+class Subject(NamedTuple):
+    """The model under evaluation and what to call it."""
+
+    forecaster: Forecaster
+    name: str
+
+
+def run(
+    config: Config,
+    *,
+    days: int | None = None,
+    first: str | None = None,
+    last: str | None = None,
+    version: str | None = None,
+    bundle: Path | None = None,
+) -> int | None:
+    """Backtest the champion, another version or a bundle; print the scores, write the report.
+
+    Parameters
+    ----------
+    days
+        Every cutoff of the newest days instead of the test part.
+    first, last
+        First and last cutoff instead; local time of the data unless with an offset.
+    version
+        Registered version instead of the champion.
+    bundle
+        Folder of a bundle instead of a registered model.
+
+    Raises
+    ------
+    ForecastError
+        Of the kind of the fault.
+    """
+    with run_lock(config.work_folder, "evaluate", file="evaluate.lock"):
+        panel = prepare(config)
+        split = split_of(config, panel)
+        index = _affordable(config, _origins(config, panel, split, (days, first, last)))
+        subject = _subject(config, version, bundle)
+        _warn_of_seen(split, panel, index)
+        findings = evaluate(config, panel, split, subject, index)
+        _show(config, findings)
+        folder = config.work_folder / "evaluation"
+        _record(config, findings, folder)
+    say(f"report {folder / 'report.html'}; worst windows to label {folder / 'worst.csv'}")
+    return None
+
+
+def evaluate(
+    config: Config, panel: Panel, split: Split, subject: Subject, index: WindowIndex
+) -> Findings:
+    """Return the backtest with the errors of all parts and the worst windows."""
+    from forecast.data.windows.windows import thin
+    from forecast.evaluation.backtest import run_backtest, score_table
+    from forecast.evaluation.diagnosis import PARTS, worst_windows
+    from forecast.forecasting.rolling_intervals import lookback
+
+    predictors = baselines(config, panel, split)
+
+    def backtest(windows: WindowIndex, names: tuple[str, ...]) -> Backtest:
+        beside = {name: predictors[name] for name in names}
+        return run_backtest(
+            panel,
+            windows,
+            {MODEL: subject.forecaster, **beside},
+            horizon=config.horizon,
+            season=config.season,
+            train_end=split.train_end,
+        )
+
+    whole = backtest(index, tuple(predictors))
+    parts = {
+        part: backtest(thin(getattr(split, part), most=MOST_WINDOWS), (SEASONAL,))
+        for part in PARTS
+        if len(getattr(split, part).series)
+    }
+    rolling = _with_live_intervals(
+        panel, (split.dev, index), backtest, window=lookback(subject.forecaster.spec)
+    )
+    scores = score_table(whole)
+    scores[MODEL]["coverage_80_rolling"] = score_table(rolling)[MODEL].get("coverage_80", math.nan)
+    worst = worst_windows(whole, model=MODEL, naive=SEASONAL)
+    return Findings(config, panel, subject.name, whole, rolling, scores, parts, worst)
+
+
+def baselines(config: Config, panel: Panel, split: Split) -> dict[str, Predictor]:
+    """Return persistence, seasonal naive and ridge, fitted on the same split as the model."""
+    from forecast.evaluation.naive_baselines import Naive
+    from forecast.evaluation.ridge_baseline import Inputs, Ridge
+
+    data, levels = config.data, config.model.quantile_levels
+    horizon = config.horizon
+    inputs = Inputs(config.context_length, horizon, data.covariates.calendar, data.holidays)
+    return {
+        PERSISTENCE: Naive.fit(panel, split.train, horizon=horizon, season=1, levels=levels),
+        SEASONAL: Naive.fit(
+            panel, split.train, horizon=horizon, season=config.season, levels=levels
+        ),
+        RIDGE: Ridge.fit(panel, split, inputs=inputs, levels=levels),
+    }
+
+
+def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
+    """Return the windows that memory has room for, evenly spaced; says so when it is not all."""
+    from forecast.data.windows.windows import thin
+
+    most = max(1, MOST_VALUES // (config.horizon * len(config.data.targets)))
+    if len(index.series) > most:
+        say(f"every window of {len(index.series):,} is too much: {most:,} evenly spaced are taken")
+    return thin(index, most=most)
+
+
+def _with_live_intervals(
+    panel: Panel,
+    windows: tuple[WindowIndex, WindowIndex],
+    backtest: Callable[..., Backtest],
+    *,
+    window: int,
+) -> Backtest:
+    """Return the backtest with intervals conformed at each cutoff by the origins scored before.
+
+    Dev windows that end before the first cutoff are scored first, so that the first intervals
+    rest on something too.
+    """
+    from forecast.data.windows.windows import WindowIndex
+    from forecast.evaluation.backtest import with_rolling_intervals
+
+    series = np.unique(windows[1].series)
+    few = series[np.linspace(0, len(series) - 1, min(len(series), MOST_LIVE_SERIES)).astype(int)]
+    dev, index = (_of_series(one, few) for one in windows)
+    begin = (panel.start[index.series] + index.cutoff).min()
+    before = panel.start[dev.series] + dev.cutoff < begin
+    joined = WindowIndex(
+        np.concatenate([dev.series[before], index.series]),
+        np.concatenate([dev.cutoff[before], index.cutoff]),
+    )
+    rolled = with_rolling_intervals(backtest(joined, ()), MODEL, window=window)
+    return rolled.select(np.arange(before.sum(), len(joined.series)))
+
+
+def _of_series(index: WindowIndex, series: NDArray[np.int64]) -> WindowIndex:
+    from forecast.data.windows.windows import WindowIndex
+
+    keep = np.isin(index.series, series)
+    return WindowIndex(index.series[keep], index.cutoff[keep])
+
+
+def _subject(config: Config, version: str | None, bundle: Path | None) -> Subject:
+    from forecast.forecasting.forecaster import Forecaster
+
+    if bundle is not None:
+        if version is not None:
+            raise ConfigError("--version and --bundle exclude each other; give one of them")
+        return Subject(Forecaster.load(bundle), f"bundle {bundle}")
+    if version is not None and not version.isdigit():
+        raise ConfigError(f"--version {version!r} is no version number; write it like 3")
+    found = champion_bundle(config, None if version is None else int(version))
+    return Subject(Forecaster.load(found.path), f"version {found.version}")
+
+
+def _origins(
+    config: Config,
+    panel: Panel,
+    split: Split,
+    asked: tuple[int | None, str | None, str | None],
+) -> WindowIndex:
+    """Return the windows asked for: the test part, the newest days, or a span of cutoffs."""
+    from forecast.data.windows.splits import rolling_origins
+
+    days, first, last = asked
+    if days is None and first is None and last is None:
+        return split.test
+    if days is not None and (first or last):
+        raise ConfigError("--days and --from/--to exclude each other; give one of them")
+    if days is not None and days < 1:
+        raise ConfigError(f"--days {days}: at least one day is needed")
+    newest = int((panel.start + panel.observed_end()).max()) - 1 - config.horizon
+    stop = newest if last is None else grid_index(config, panel, last)
+    if days is not None:
+        begin = stop - panel.grid.steps(f"{days}d") + 1
+    else:
+        begin = int(panel.start.min()) if first is None else grid_index(config, panel, first)
+    index = rolling_origins(panel, horizon=config.horizon, first=begin, last=stop)
+    if not len(index.series):
+        raise DataError(
+            f"no series has readings behind a cutoff from {first or f'{days} days ago'} to "
+            f"{last or 'the newest'}; choose cutoffs within the readings"
+        )
+    return index
+
+
+def _warn_of_seen(split: Split, panel: Panel, index: WindowIndex) -> None:
+    """Say how many of the windows lie where the model or its choices have been fitted."""
+    stop = int(split.spans["test"][:, 0].min())
+    seen = int((panel.start[index.series] + index.cutoff < stop).sum())
+    if seen:
+        say(
+            f"warning: {seen} of {len(index.series)} windows forecast readings before the test "
+            "part, which training or choices may have seen; their error flatters the model",
+            error=True,
+        )
+
+
+def _show(config: Config, findings: Findings) -> None:
+    """Print every predictor's scores, and what they say."""
+    scores = findings.scores
+    own = scores[MODEL]["mae"]
+    rows = [
+        [
+            findings.subject if name == MODEL else name,
+            *(one.get(score, math.nan) for score in SCORES),
+            "" if name == MODEL else f"{100 * (1 - own / one['mae']):+.0f} %",
+        ]
+        for name, one in scores.items()
+    ]
+    title = f"{config.name}: {findings.span()}"
+    table(title, ["forecast", "MAE", "RMSE", "MASE", "80 % covers", "model better by"], rows)
+    for text in findings.readings():
+        say(text)
+
+
+def _record(config: Config, findings: Findings, folder: Path) -> None:
+    """Write report and worst windows; log them, scores and figures to one run."""
+    from forecast.evaluation.diagnosis import write_worst
+
+    drawn = figures_of(findings)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_worst(folder / "worst.csv", findings.worst)
+        (folder / "report.html").write_text(page_of(findings, drawn), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder}: the report cannot be written ({error.strerror})") from error
+    numbers = {
+        f"backtest_{name.replace(' ', '_')}_{score}"
+        if name != MODEL
+        else f"backtest_{score}": value
+        for name, one in findings.scores.items()
+        for score, value in one.items()
+        if np.isfinite(value)
+    }
+    with start_run(config, kind="evaluate") as tracked:
+        tracked.log_metrics({_metric(name): value for name, value in numbers.items()})
+        tracked.set_tags({"subject": findings.subject, "windows": len(findings.whole.actual)})
+        for name, (_, figure) in drawn.items():
+            tracked.log_figure(name, figure)
+        tracked.log_file(folder / "report.html")
+        tracked.log_file(folder / "worst.csv")
+
+
+def _metric(name: str) -> str:
+    return name.replace(" ", "_")

@@ -1,0 +1,216 @@
+"""`forecast predict`: champion and newest readings to forecast files; trains nothing.
+
+A plain inference loop. Under torchrun each process takes its share of the series.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from forecast.data.panel.panel import newest_cutoff
+from forecast.data.windows.windows import WindowIndex
+from forecast.errors import ConfigError, DataError
+from forecast.forecasting.forecast_files import (
+    CutoffFolder,
+    Provenance,
+    forecast_table,
+    read_forecasts,
+)
+from forecast.forecasting.rolling_intervals import Live
+from forecast.forecasting.spec import index_at
+from pipelines.process.console import say, table
+from pipelines.process.lock import run_lock
+from pipelines.process.moments import grid_index
+from pipelines.process.ranks import Shard, shard
+from pipelines.steps.experiment import config_fingerprint
+from pipelines.steps.known_covariates_template import write_template
+from pipelines.steps.prepared_panel import prepare
+from pipelines.tracking import champion_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.forecasting.forecaster import Forecaster
+
+WINDOWS_AT_ONCE = 4096  # of a backfill: many cutoffs share the forward passes
+SHOWN_SERIES = 4
+SHOWN_STEPS = 24
+
+
+class Job(NamedTuple):
+    """What stays the same from cutoff to cutoff."""
+
+    config: Config
+    panel: Panel
+    forecaster: Forecaster
+    provenance: Provenance
+    shard: Shard
+
+
+def run(
+    config: Config,
+    *,
+    cutoff: str | None = None,
+    first: str | None = None,
+    last: str | None = None,
+    template: Path | None = None,
+) -> int | None:
+    """Forecast from the newest readings, from one cutoff, or from every cutoff of a span.
+
+    Parameters
+    ----------
+    cutoff
+        Last timestamp to use; local time of the data unless it has an offset.
+    first, last
+        First and last cutoff of a backfill.
+    template
+        Write the known covariates' table for the horizon here instead of forecasting.
+
+    Raises
+    ------
+    ForecastError
+        Of the kind of the fault.
+    """
+    with run_lock(config.work_folder, "predict", file="predict.lock"):
+        panel = prepare(config)
+        if template is not None:
+            write_template(config, panel, template)
+            return None
+        cutoffs = _cutoffs(config, panel, (cutoff, first, last))
+        bundle, version, run_id = champion_bundle(config)
+        from forecast.forecasting.forecaster import Forecaster
+
+        forecaster = Forecaster.load(bundle)
+        provenance = Provenance(
+            model_version=str(version),
+            run_id=run_id,
+            config_fingerprint=config_fingerprint(config),
+            data_fingerprint=panel.fingerprint,
+        )
+        job = Job(config, panel, forecaster, provenance, shard())
+        folders = _write_all(job, cutoffs)
+    if job.shard.rank == 0:
+        _show(config, folders[-1], written=len(folders))
+    return None
+
+
+def _cutoffs(
+    config: Config, panel: Panel, asked: tuple[str | None, str | None, str | None]
+) -> NDArray[np.int64]:
+    """Return the grid indices of the cutoffs asked for."""
+    cutoff, first, last = asked
+    if cutoff is not None and (first or last):
+        raise ConfigError("--cutoff and --from/--to exclude each other; give one of them")
+    newest = newest_cutoff(panel)
+    if cutoff is not None:
+        first = last = cutoff
+    stop = newest if last is None else grid_index(config, panel, last)
+    start = stop if first is None else grid_index(config, panel, first)
+    oldest = int(panel.start.min())
+    if start > stop:
+        raise ConfigError(f"--from {first} lies after --to {last or 'the newest reading'}")
+    if stop > newest or start < oldest:
+        wrong, index = (last, newest) if stop > newest else (first, oldest)
+        which = "after the newest" if stop > newest else "before the oldest"
+        raise DataError(
+            f"cutoff {wrong} lies {which} reading, {_local_text(config, panel, index)}; "
+            "choose one within the readings"
+        )
+    return np.arange(start, stop + 1, dtype=np.int64)
+
+
+def _local_text(config: Config, panel: Panel, index: int) -> str:
+    instant = int(panel.grid.time(np.array([index]))[0]) / 1e9
+    return datetime.fromtimestamp(instant, ZoneInfo(config.data.timezone)).isoformat()
+
+
+def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
+    """Write every cutoff that is not there yet; return the folders of all, oldest first."""
+    folders = {int(cutoff): _folder(job, int(cutoff)) for cutoff in cutoffs}
+    due = [cutoff for cutoff, folder in folders.items() if not folder.is_done()]
+    count = len(job.panel.series_ids)
+    rows = count * len(job.panel.targets) * job.forecaster.spec.horizon
+    at_once = max(1, WINDOWS_AT_ONCE // count)
+    for begin in range(0, len(due), at_once):
+        some = due[begin : begin + at_once]
+        missing = [one for one in some if not folders[one].has_part()]
+        for one, rows_of_one in zip(missing, _tables(job, missing), strict=True):
+            folders[one].write_part(rows_of_one)
+        if job.shard.rank == 0:
+            for one in some:
+                folders[one].finish(series=count, rows=rows)
+            if len(due) > at_once:
+                say(f"cutoffs written: {min(begin + at_once, len(due))}/{len(due)}")
+    return [folder.path for folder in folders.values()]
+
+
+def _folder(job: Job, cutoff: int) -> CutoffFolder:
+    return CutoffFolder(
+        job.config.output_folder,
+        int(job.panel.grid.time(np.array([cutoff]))[0]),
+        provenance=job.provenance,
+        file_format=job.config.output.format,
+        rank=job.shard.rank,
+        world=job.shard.world,
+    )
+
+
+def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
+    """Forecast this process' series at some cutoffs in one go; yield the rows of each cutoff."""
+    if not cutoffs:
+        return
+    mine = slice(job.shard.rank, None, job.shard.world)
+    parts = [index_at(job.panel, cutoff) for cutoff in cutoffs]
+    index = WindowIndex(
+        np.concatenate([part.series[mine] for part in parts]),
+        np.concatenate([part.cutoff[mine] for part in parts]),
+    )
+    answer = Live(job.forecaster).predict(job.panel, index)
+    rows = forecast_table(answer, job.panel, job.provenance)
+    each = rows.num_rows // len(cutoffs)
+    for position in range(len(cutoffs)):
+        yield rows.slice(position * each, each)
+
+
+def _show(config: Config, path: Path, *, written: int) -> None:
+    """Print the newest cutoff's forecasts as a table and say where the files are."""
+    rows = read_forecasts(path).to_pylist()
+    names = {(row["unique_id"], row["target"]): None for row in rows}
+    shown = list(names)[:SHOWN_SERIES]
+    low, high = _outer_levels(rows[0])
+    zone = ZoneInfo(config.data.timezone)
+    lines: dict[int, list[object]] = {}
+    for row in rows:
+        if (row["unique_id"], row["target"]) in shown and row["step"] <= SHOWN_STEPS:
+            stamp = row["ds"].astimezone(zone).strftime("%Y-%m-%d %H:%M")
+            band = f" [{row[low]:.1f}, {row[high]:.1f}]" if low else ""
+            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:.1f}{band}")
+    share = round(100 * (float(high[1:]) - float(low[1:]))) if low else 0
+    title = f"{config.name}: forecast" + (f" with {share} % interval" if low else "")
+    heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in shown]
+    table(title, [f"time ({config.data.timezone})", *heads], list(lines.values()))
+    if len(names) > len(shown):
+        say(f"and {len(names) - len(shown)} series more")
+    for flag in sorted({row["flag"] for row in rows} - {""}):
+        flagged = sorted({row["unique_id"] for row in rows if row["flag"] == flag})
+        more = f" and {len(flagged) - 5} more" if len(flagged) > 5 else ""
+        say(f"flag {flag}: {', '.join(flagged[:5])}{more}")
+    say(f"wrote {path}" if written == 1 else f"wrote {written} cutoffs up to {path}")
+
+
+def _outer_levels(row: dict[str, object]) -> tuple[str, str]:
+    """Return the columns of the 80 % interval, else of the outermost quantiles; empty if none."""
+    columns = [name for name in row if name[0] == "q" and name[1:2].isdigit()]
+    if {"q0.1", "q0.9"} <= set(columns):
+        return "q0.1", "q0.9"
+    return (columns[0], columns[-1]) if len(columns) > 1 else ("", "")

@@ -1,0 +1,99 @@
+"""`forecast promote`: the champion's alias moved by hand, or moved back; compares nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forecast.errors import ConfigError, ModelError
+from pipelines.process.console import say, table
+from pipelines.process.lock import run_lock
+from pipelines.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    alias_version,
+    champion_before,
+    crown,
+    set_alias,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from forecast.config import Config
+
+
+def run(config: Config, *, version: str | None = None, rollback: bool = False) -> int | None:
+    """Make a version the champion; without one, list the versions there are.
+
+    Parameters
+    ----------
+    config
+        Names the registered model.
+    version
+        Its number.
+    rollback
+        Take the version that the champion replaced.
+
+    Raises
+    ------
+    ConfigError
+        A version and `--rollback` together, or something that is no number.
+    ModelError
+        There is no such version, no champion, or none before it.
+    """
+    if rollback and version is not None:
+        raise ConfigError("give a version or --rollback, not both")
+    with run_lock(config.work_folder, "promote"):
+        if rollback:
+            _roll_back(config)
+        elif version is None:
+            _list(config)
+        else:
+            _crown(config, _number(version))
+    return None
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(f"{text!r} is not a version; versions are numbers, such as 3")
+    return int(text)
+
+
+def _roll_back(config: Config) -> None:
+    """Give the alias back; a second time goes one further back."""
+    champion = alias_version(config, CHAMPION)
+    if champion is None:
+        raise ModelError(f"{config.name}: there is no champion to roll back from")
+    before = champion_before(config, champion.number)
+    if before is None:
+        raise ModelError(
+            f"{config.name}: version {champion.number} replaced no other as champion; name the "
+            "version: `forecast promote CONFIG VERSION`"
+        )
+    set_alias(config, CHAMPION, before)
+    say(f"version {before} of {config.name} is the champion again, instead of {champion.number}")
+
+
+def _crown(config: Config, number: int) -> None:
+    known = [one.number for one in versions(config)]
+    if number not in known:
+        listed = ", ".join(map(str, known)) or "none; `forecast train` makes the first"
+        raise ModelError(f"{config.name}: version {number} is not registered; versions: {listed}")
+    before = alias_version(config, CHAMPION)
+    if before is not None and before.number == number:
+        say(f"version {number} is the champion already")
+        return
+    crown(config, number)
+    challenger = alias_version(config, CHALLENGER)
+    if challenger is not None and challenger.number == number:
+        set_alias(config, CHALLENGER, None)
+    was = f"; version {before.number} was before" if before else ""
+    say(f"version {number} of {config.name} is the champion{was}")
+
+
+def _list(config: Config) -> None:
+    aliases = {alias: alias_version(config, alias) for alias in (CHAMPION, CHALLENGER)}
+    rows = [
+        [one.number, ", ".join(a for a, v in aliases.items() if v == one), one.run_id]
+        for one in versions(config)
+    ]
+    table(f"{config.name}: registered versions", ["version", "alias", "run"], rows)

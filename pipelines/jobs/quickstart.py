@@ -1,0 +1,69 @@
+"""The last page of `make quickstart`: the test error beside others', and what lies where.
+
+    python -m pipelines.jobs.quickstart CONFIG
+
+Reads what `train` and `predict` left; trains and forecasts nothing itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from forecast.config import load_config
+from forecast.errors import DataError
+from pipelines.process.console import say, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from forecast.config import Config
+
+BASELINES = ("persistence", "seasonal_naive", "ridge")
+
+
+def run(config: Config) -> None:
+    """Print the champion's test error beside the simple methods', and what lies where.
+
+    Raises
+    ------
+    DataError
+        If there is no forecast yet.
+    """
+    folder = newest_folder(config.output_folder)
+    _print_errors(config)
+    say(f"\nforecasts   {folder}/")
+    say(f"model       {config.work_folder / 'bundles'}/")
+    say(f"MLflow UI   .venv/bin/forecast ui {config.path}")
+
+
+def newest_folder(root: Path) -> Path:
+    """Return the whole forecast folder with the newest cutoff."""
+    folders = sorted(path.parent for path in root.glob("cutoff=*/_SUCCESS.json"))
+    if not folders:
+        raise DataError(f"{root}: no forecasts here yet; run `forecast predict` first")
+    return folders[-1]
+
+
+def _print_errors(config: Config) -> None:
+    """Print the champion's error on the test part, beside the simple methods."""
+    from pipelines.tracking import champion_bundle
+
+    champion = champion_bundle(config)
+    origin = json.loads((champion.path / "bundle.json").read_text(encoding="utf-8"))["origin"]
+    metrics = origin["metrics"]
+    rows: list[list[object]] = [
+        [f"this model, version {champion.version}", metrics["test_mae"], metrics.get("test_rmse")]
+    ]
+    rows += [
+        [name.replace("_", " "), metrics[f"test_{name}_mae"], metrics.get(f"test_{name}_rmse")]
+        for name in BASELINES
+        if f"test_{name}_mae" in metrics
+    ]
+    say("")
+    table("Error on the test part, which no choice has seen", ["forecast by", "mae", "rmse"], rows)
+
+
+if __name__ == "__main__":
+    run(load_config(sys.argv[1]))

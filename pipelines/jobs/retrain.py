@@ -1,0 +1,213 @@
+"""`forecast retrain`: a challenger on the newest readings, and the gate it has to pass.
+
+Both models forecast the same windows: the newest `retrain.holdout` of readings, held out of the
+challenger's training altogether. Where the champion has seen some of them the gate is only
+stricter, and it says so. Nothing but the one metric and the constraints moves the alias.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from forecast.data.panel.panel import instant_text
+from forecast.errors import ModelError
+from pipelines.process.console import say, table
+from pipelines.process.lock import rank, run_lock
+from pipelines.steps.experiment import checkpoint_folder, config_fingerprint, fit_config, split_of
+from pipelines.steps.gate import Decision, decide, due_reasons
+from pipelines.steps.prepared_panel import prepare
+from pipelines.steps.training_run import MODEL, backtest_of, log_figures, register, scores_of
+from pipelines.tracking import (
+    CHALLENGER,
+    ChampionBundle,
+    champion_bundle,
+    crown,
+    set_alias,
+    start_run,
+    tag_version,
+)
+
+if TYPE_CHECKING:
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.forecaster import Forecaster
+    from forecast.training.fitting import Fitted
+    from pipelines.tracking import Run, Version
+
+INCUMBENT = "champion"
+SHOWN = ("mae", "rmse", "coverage_80", "width_80")
+
+
+class Champion(NamedTuple):
+    """The model to beat."""
+
+    bundle: ChampionBundle
+    forecaster: Forecaster
+
+
+def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | None:
+    """Train a challenger if one is due, compare, and move the champion's alias if it is better.
+
+    Parameters
+    ----------
+    config
+        Its `retrain` section says when and how.
+    force
+        Train whatever the triggers say.
+    dry_run
+        Only say what would be done.
+
+    Raises
+    ------
+    ForecastError
+        Of the kind of the fault; without a champion a ModelError.
+    """
+    from forecast.training.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    with run_lock(config.work_folder, "retrain"):
+        panel = prepare(config)
+        champion = _champion(config, panel)
+        reasons = ["--force"] if force else _reasons(config, panel, champion)
+        if not reasons:
+            say(f"retrain: version {champion.bundle.version} stays champion: nothing is amiss")
+            return None
+        say(f"retrain: a challenger is due: {'; '.join(reasons)}")
+        if dry_run:
+            say("retrain: --dry-run: nothing is trained and no alias is moved")
+            return None
+        _challenge(_with_holdout(config), panel, champion, reasons)
+    return None
+
+
+def _champion(config: Config, panel: Panel) -> Champion:
+    from forecast.forecasting.forecaster import Forecaster
+
+    bundle = champion_bundle(config)
+    forecaster = Forecaster.load(bundle.path)
+    forecaster.spec.check(panel)
+    spec, wanted = forecaster.spec, (config.horizon, config.data.targets)
+    if (spec.horizon, spec.targets) != wanted:
+        raise ModelError(
+            f"version {bundle.version} forecasts {spec.horizon} steps of "
+            f"{', '.join(spec.targets)}, the config asks for {wanted[0]} of "
+            f"{', '.join(wanted[1])}: the two cannot be compared; make a new champion with "
+            "`forecast train`"
+        )
+    return Champion(bundle, forecaster)
+
+
+def _reasons(config: Config, panel: Panel, champion: Champion) -> list[str]:
+    from forecast.data.panel.panel import newest_cutoff
+
+    return due_reasons(
+        config,
+        version=champion.bundle.version,
+        trained_until=champion.forecaster.origin.get("data_until"),
+        newest=datetime.fromisoformat(instant_text(panel, newest_cutoff(panel))),
+    )
+
+
+def _with_holdout(config: Config) -> Config:
+    """Return the config with the holdout as its test part: no step of training sees it.
+
+    The newest readings are what counts here, so the parts follow each other in any case.
+    """
+    parts = {"test": config.retrain.holdout, "scheme": "chronological"}
+    split = config.split.model_copy(update=parts)
+    return config.model_copy(update={"split": split})
+
+
+def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[str]) -> None:
+    """Train the challenger in a run of its own and let the gate decide."""
+    split = split_of(config, panel)
+    purpose = f"retrain against {champion.bundle.version}"
+    folder = checkpoint_folder(config, panel, purpose)
+    start = champion.forecaster if config.retrain.init == "champion" else None
+    with start_run(config, kind="retrain") as tracked:
+        fitted = fit_config(
+            config, panel, split, folder=folder, on_epoch=tracked.log_epoch, start=start
+        )
+        if rank() == 0:
+            tracked.set_tags({"trigger": "; ".join(reasons)})
+            _judge(config, panel, split, champion, fitted=fitted, tracked=tracked)
+    if rank() == 0:
+        from forecast.training.fit import forget
+
+        forget(folder)
+
+
+def _judge(
+    config: Config,
+    panel: Panel,
+    split: Split,
+    champion: Champion,
+    *,
+    fitted: Fitted,
+    tracked: Run,
+) -> None:
+    """Score both models on the holdout, register the challenger, decide, record why."""
+    models = {MODEL: fitted.forecaster, INCUMBENT: champion.forecaster}
+    backtest = backtest_of(config, panel, split, models, split.test)
+    scores = scores_of(backtest)
+    numbers = {f"{who}_{key}": one[key] for who, one in _named(scores).items() for key in one}
+    tracked.log_metrics({key: value for key, value in numbers.items() if math.isfinite(value)})
+    tracked.set_tags(
+        {"data_fingerprint": panel.fingerprint, "config_fingerprint": config_fingerprint(config)}
+    )
+    log_figures(fitted, backtest, tracked)
+    version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
+    set_alias(config, CHALLENGER, version.number)
+    decision = decide(config, champion=scores[INCUMBENT], challenger=scores[MODEL])
+    _report(config, panel, split, backtest, champion)
+    _settle(config, version, champion, decision, tracked)
+
+
+def _named(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Name the scores for MLflow: the model that was trained is the challenger here."""
+    return {"challenger" if k == MODEL else k.replace(" ", "_"): v for k, v in scores.items()}
+
+
+def _settle(
+    config: Config, version: Version, champion: Champion, decision: Decision, tracked: Run
+) -> None:
+    """Move the alias or leave it, and write the reason where both models can be looked up."""
+    outcome = "promoted" if decision.is_promoted else "refused"
+    tags = {
+        "decision": outcome,
+        "reason": decision.reason,
+        "champion_version": champion.bundle.version,
+    }
+    tracked.set_tags({**tags, "challenger_version": version.number})
+    tracked.describe(f"Version {version.number} was {outcome}: {decision.reason}")
+    tag_version(config, version.number, tags)
+    if decision.is_promoted:
+        crown(config, version.number)
+        set_alias(config, CHALLENGER, None)
+        say(f"retrain: version {version.number} is the champion now: {decision.reason}")
+    else:
+        say(f"retrain: version {version.number} is refused: {decision.reason}")
+        say(f"retrain: version {champion.bundle.version} stays champion")
+
+
+def _report(
+    config: Config, panel: Panel, split: Split, backtest: Backtest, champion: Champion
+) -> None:
+    """Print both models' scores and what was compared."""
+    scores = scores_of(backtest)
+    keys = list(dict.fromkeys((config.objective.metric, *config.objective.constraints, *SHOWN)))
+    rows = [[who, *(one.get(key, math.nan) for key in keys)] for who, one in _named(scores).items()]
+    first, stop = split.spans["test"][0]
+    begin, end = instant_text(panel, int(first)), instant_text(panel, int(stop) - 1)
+    title = f"{config.name}: {len(backtest.index.series)} windows from {begin} to {end}"
+    table(title, ["forecast", *keys], rows)
+    learned = champion.forecaster.origin.get("learned_until")
+    if learned is not None and learned >= begin:
+        say(
+            f"retrain: the champion has learned from readings up to {learned}, within these "
+            "windows: the gate is stricter than it need be"
+        )

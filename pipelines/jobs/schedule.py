@@ -1,0 +1,139 @@
+"""`forecast schedule run` and `list`: the config's plan, run by the loop or shown as a table.
+
+Every job is a process of its own, so that a fault in one ends no other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from forecast.errors import ConfigError
+from pipelines.process.clock import Clock, MovedClock, WallClock, parse_instant
+from pipelines.process.clock import now as current_instant
+from pipelines.process.console import say, table
+from pipelines.process.lock import run_lock
+from pipelines.scheduling.cron import due_times
+from pipelines.scheduling.ledger import FAILED, PENDING, SKIPPED, Attempt, Ledger
+from pipelines.scheduling.plan import ledger_path, plan_of
+from pipelines.scheduling.scheduler import Plan, Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from forecast.config import Config
+
+EXIT_CODES = {
+    0: "done",
+    2: "config",
+    3: "data",
+    4: "model",
+    5: "tracking",
+    6: "locked",
+    -1: "interrupted",
+}
+
+
+def run(
+    config: Config,
+    *,
+    overrides: Sequence[str] = (),
+    now: str | None = None,
+    until: str | None = None,
+) -> int | None:
+    """Run the jobs when they are due, until stopped.
+
+    Parameters
+    ----------
+    config
+        With at least one expression in `schedule`.
+    overrides
+        `--set` texts, passed on to every job.
+    now
+        Start of a moved clock, which jumps from one due run to the next: a replay.
+    until
+        Last instant; no end unless given.
+
+    Raises
+    ------
+    ConfigError
+        Nothing is scheduled, or an instant is not one.
+    LockError
+        Another scheduler runs this config.
+    """
+    plan = plan_of(config, overrides)
+    if not plan.crons:
+        raise ConfigError(
+            f"{config.path}: schedule: no job has an expression; write one, such as "
+            'schedule: {predict: "10 * * * *"}'
+        )
+    end = parse_instant(until, where="--until") if until else None
+    if now is not None and end is None:
+        raise ConfigError("--now moves the clock: say where it ends with --until")
+    with run_lock(config.work_folder, "schedule run", file="schedule.lock"):
+        ledger = Ledger(ledger_path(config))
+        try:
+            scheduler = Scheduler(plan, ledger, _clock(ledger, plan, now))
+            say(f"{config.name}: {_describe(plan)}")
+            scheduler.run(end)
+        finally:
+            ledger.close()
+    return None
+
+
+def show(config: Config) -> int | None:
+    """Print when each job is due next and what came of its last run.
+
+    Returns
+    -------
+    1 where the last run of some job failed (a health check), None where all is well.
+    """
+    plan = plan_of(config, ())
+    is_there = ledger_path(config).exists()
+    ledger = Ledger(ledger_path(config)) if is_there else None
+    zone = ZoneInfo(plan.timezone)
+    rows, has_failed = [], False
+    for verb, cron in plan.crons.items():
+        due = next(due_times(cron, plan.timezone, after=current_instant()))
+        last = ledger.last(verb) if ledger else None
+        has_failed |= last is not None and last.exit_code not in (0, None)
+        counts = [ledger.count(verb, s) if ledger else 0 for s in (PENDING, FAILED, SKIPPED)]
+        rows.append([verb, cron, _local(due, zone), *_result(last, zone), *counts])
+    columns = ["job", "cron", "next due", "last due", "result", "waiting", "failed", "skipped"]
+    table(f"{config.name}: schedule in {plan.timezone}", columns, rows)
+    if ledger:
+        ledger.close()
+    return 1 if has_failed else None
+
+
+def _clock(ledger: Ledger, plan: Plan, start: str | None) -> Clock:
+    """Return the wall clock, or one that starts at `start` or where the ledger ends."""
+    if start is None:
+        return WallClock()
+    moved = parse_instant(start, where="--now")
+    seen = [one for verb in plan.crons if (one := ledger.seen_until(verb))]
+    if seen and min(seen) > moved:
+        say(f"the ledger goes on at {min(seen):%Y-%m-%dT%H:%MZ}, later than --now")
+        moved = min(seen)
+    return MovedClock(moved)
+
+
+def _describe(plan: Plan) -> str:
+    jobs = ", ".join(f"{verb} at {cron!r}" for verb, cron in plan.crons.items())
+    return f"{jobs} ({plan.timezone}); Ctrl-C stops after the current job"
+
+
+def _result(last: Attempt | None, zone: ZoneInfo) -> tuple[str, str]:
+    if last is None:
+        return "-", "-"
+    if last.exit_code is None:
+        return _local(last.job.due, zone), f"running since {_local(last.started, zone)}"
+    word = EXIT_CODES.get(last.exit_code, "failed")
+    if last.exit_code == 0 and last.ended is not None:
+        return _local(last.job.due, zone), f"done at {_local(last.ended, zone)}"
+    return _local(last.job.due, zone), f"failed: {word} ({last.exit_code}), try {last.attempt}"
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,286 @@
+"""`forecast score`: past forecasts joined with the readings that arrived; drift; an alert.
+
+Error and coverage of each step over 7 and 28 days go to two table files and to MLflow; what is
+amiss is kept for `retrain`. Running it again on the same readings changes nothing. It corrects no
+forecast and trains nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.duration import duration_s
+from forecast.errors import DataError
+from pipelines.process.console import say, table
+from pipelines.process.lock import run_lock
+from pipelines.steps.gate import write_findings
+from pipelines.steps.prepared_panel import prepare
+from pipelines.tracking import champion_bundle, start_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+
+SCORES = "scores.parquet"  # sums of every (cutoff, version, target, step); in the work folder
+STEPS = "scores_per_step.csv"  # rates of every (span, target, step)
+RUN = "score_run.json"  # the MLflow run that a version's scores go to
+SPANS_DAYS = (7.0, 28.0)
+LEAST_HORIZONS = 3  # scored of each series before anything is called drift
+
+
+class Champion(NamedTuple):
+    """What the drift is measured against."""
+
+    version: int
+    trained_until: str | None
+    test_mae: float
+
+
+class Verdict(NamedTuple):
+    """What the monitor saw, and what of it is amiss, in words."""
+
+    numbers: dict[str, float]
+    findings: tuple[str, ...]
+
+
+def run(config: Config) -> int | None:
+    """Score what has arrived, judge the champion, tell.
+
+    Raises
+    ------
+    ForecastError
+        Of the kind of the fault. Drift is none: it is told, kept for `retrain`, and exits with 0.
+    """
+    with run_lock(config.work_folder, "score", file="score.lock"):
+        panel = prepare(config)
+        path = config.work_folder / SCORES
+        old = _read(path)
+        newest = newest_reading(panel)
+        scores = update(config, panel, old, newest)
+        is_new = old is None or not scores.equals(old)
+        champion = _champion(config)
+        verdict = judge(config, panel, scores, champion, newest)
+        steps = per_step(scores, newest)
+        if is_new:
+            _write(path, scores)
+            _write(config.work_folder / STEPS, steps)
+        write_findings(config.work_folder, champion.version, verdict.findings)
+        _show(config, scores, champion, newest)
+        for finding in verdict.findings:
+            say(f"ALERT {config.name}: {finding}")
+        if is_new:
+            _record(config, champion, verdict, int(newest.timestamp() // 60))
+    return None
+
+
+def newest_reading(panel: Panel) -> pd.Timestamp:
+    """Return the time of the newest reading of any series."""
+    index = int((panel.start + panel.observed_end()).max()) - 1
+    return pd.Timestamp(int(panel.grid.time(np.array([index]))[0]), tz="UTC")
+
+
+def update(
+    config: Config, panel: Panel, old: pd.DataFrame | None, newest: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the table of scores with what has arrived since.
+
+    Cutoffs within `monitor.window` are scored again each time, since readings may come late;
+    older ones keep their scores.
+    """
+    from forecast.evaluation.live_scores import COLUMNS, merge_scores, score_forecasts
+    from forecast.forecasting.forecast_files import SUCCESS, read_forecasts
+
+    settled = newest - pd.Timedelta(seconds=duration_s(config.monitor.window))
+    settled -= config.horizon * pd.Timedelta(seconds=duration_s(config.data.frequency))
+    known = set() if old is None else set(old["cutoff"])
+    found = []
+    for folder in sorted(config.output_folder.glob("cutoff=*")):
+        cutoff = _cutoff_of(folder)
+        is_due = cutoff < newest and (cutoff >= settled or cutoff not in known)
+        if is_due and (folder / SUCCESS).exists():
+            found.append(score_forecasts(read_forecasts(folder).to_pandas(), panel))
+    some = [one for one in found if len(one)]
+    new = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=COLUMNS)
+    if not len(new):
+        return new if old is None else old
+    return merge_scores(old, new)
+
+
+def _cutoff_of(folder: Path) -> pd.Timestamp:
+    """Return the time in a folder's name, `cutoff=2013-12-30T23-00Z`."""
+    day, _, clock = folder.name.removeprefix("cutoff=").removesuffix("Z").partition("T")
+    try:
+        return pd.Timestamp(f"{day}T{clock.replace('-', ':')}", tz="UTC")
+    except ValueError as error:
+        raise DataError(
+            f"{folder}: no cutoff can be read from this name; move the folder elsewhere"
+        ) from error
+
+
+def judge(
+    config: Config,
+    panel: Panel,
+    scores: pd.DataFrame,
+    champion: Champion,
+    newest: pd.Timestamp,
+) -> Verdict:
+    """Compare the champion's newest span with its training: error, coverage, inputs."""
+    from forecast.evaluation.live_scores import newest_span, rates
+
+    own = scores[scores["model_version"] == str(champion.version)]
+    days = duration_s(config.monitor.window) / 86_400
+    numbers: dict[str, float] = {}
+    for span in (*SPANS_DAYS, days):
+        rows = rates(newest_span(own, until=newest, days=span))
+        numbers |= {f"live_{name}_{span:g}d": value for name, value in rows.items()}
+    seen = rates(newest_span(own, until=newest, days=days))
+    numbers["error_ratio"] = seen["mae"] / champion.test_mae
+    numbers |= {f"psi_{name}": v for name, v in _psi(config, panel, champion, newest).items()}
+    least = LEAST_HORIZONS * config.horizon * len(panel.series_ids)
+    findings = _findings(config, numbers, seen if seen["count"] >= least else None, champion)
+    numbers["drifted"] = float(bool(findings))
+    return Verdict(numbers, findings)
+
+
+def _findings(
+    config: Config,
+    numbers: dict[str, float],
+    seen: dict[str, float] | None,
+    champion: Champion,
+) -> tuple[str, ...]:
+    """Return what lies outside the limits of `monitor`, in words."""
+    monitor, found = config.monitor, []
+    who = f"version {champion.version} over {monitor.window}"
+    if seen is not None and numbers["error_ratio"] > monitor.max_error_ratio:
+        found.append(
+            f"error drift: {who} has MAE {seen['mae']:.4g}, {numbers['error_ratio']:.2f} times "
+            f"the {champion.test_mae:.4g} at training; monitor.max_error_ratio is "
+            f"{monitor.max_error_ratio:g}"
+        )
+    if seen is not None and seen["coverage_80"] < monitor.min_coverage_80:
+        found.append(
+            f"interval drift: {who} covers {seen['coverage_80']:.1%} with its 80 % intervals; "
+            f"monitor.min_coverage_80 is {monitor.min_coverage_80:g}"
+        )
+    moved = {k.removeprefix("psi_"): v for k, v in numbers.items() if k.startswith("psi_")}
+    for channel, value in moved.items():
+        if value > monitor.max_psi:
+            found.append(
+                f"input drift: {channel} has a population stability index of {value:.2f} against "
+                f"the readings before; monitor.max_psi is {monitor.max_psi:g}"
+            )
+    return tuple(found)
+
+
+def _psi(
+    config: Config, panel: Panel, champion: Champion, newest: pd.Timestamp
+) -> dict[str, float]:
+    """Return the index of each channel: the newest span against the readings of the training."""
+    from forecast.evaluation.drift import channel_psi, season_changes
+
+    stop = int(panel.grid.index(np.array([newest.value]))[0])
+    begin = stop - panel.grid.steps(config.monitor.window) + 1
+    end = begin - 1
+    if champion.trained_until is not None:
+        trained = pd.Timestamp(champion.trained_until).value
+        end = min(end, int(panel.grid.index(np.array([trained]))[0]))
+    season = config.season
+    before = season_changes(panel, season=season, first=int(panel.start.min()), last=end)
+    now = season_changes(panel, season=season, first=begin, last=stop)
+    if min(len(before), len(now)) < 10 * LEAST_HORIZONS:
+        return {}
+    return channel_psi(before, now, panel.targets + panel.past)
+
+
+def _champion(config: Config) -> Champion:
+    found = champion_bundle(config)
+    manifest = json.loads((found.path / "bundle.json").read_text(encoding="utf-8"))
+    origin = manifest["origin"]
+    error = origin.get("metrics", {}).get("test_mae", math.nan)
+    return Champion(found.version, origin.get("data_until"), float(error))
+
+
+def per_step(scores: pd.DataFrame, newest: pd.Timestamp) -> pd.DataFrame:
+    """Return error and coverage of each target and step over 7 and 28 days."""
+    from forecast.evaluation.live_scores import newest_span, rates_per_step
+
+    rows = []
+    for days in SPANS_DAYS:
+        span = newest_span(scores, until=newest, days=days)
+        for target in sorted(span["target"].unique()):
+            of_target = rates_per_step(span[span["target"] == target])
+            rows += [
+                {"days": days, "target": target, "step": step, **one}
+                for step, one in of_target.items()
+            ]
+    return pd.DataFrame(rows)
+
+
+def _show(config: Config, scores: pd.DataFrame, champion: Champion, newest: pd.Timestamp) -> None:
+    from forecast.evaluation.live_scores import newest_span, rates
+
+    if not len(scores):
+        say(f"{config.output_folder}: no reading has arrived yet for a forecast there")
+        return
+    rows: list[list[object]] = []
+    for days in SPANS_DAYS:
+        one = rates(newest_span(scores, until=newest, days=days))
+        names = ("mae", "rmse", "bias", "coverage_80", "flagged")
+        rows.append([f"{days:g} days", *(one[name] for name in names), int(one["count"])])
+    rows.append([f"version {champion.version} at training", champion.test_mae, *[None] * 5])
+    columns = ["scored", "MAE", "RMSE", "bias", "80 % covers", "flagged", "values"]
+    table(
+        f"{config.name}: forecasts against readings until {newest:%Y-%m-%dT%H:%MZ}", columns, rows
+    )
+
+
+def _read(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: the table of scores cannot be read ({error}); delete it to score anew"
+        ) from error
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table whole or not at all."""
+    scratch = path.with_suffix(".new")
+    try:
+        if path.suffix == ".csv":
+            frame.to_csv(scratch, index=False, float_format="%.6g")
+        else:
+            frame.to_parquet(scratch, index=False)
+        scratch.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: scores cannot be written ({error.strerror})") from error
+
+
+def _record(config: Config, champion: Champion, verdict: Verdict, step: int) -> None:
+    """Log the numbers to the version's own run, against the time of the newest reading."""
+    kept = config.work_folder / RUN
+    run_id = None
+    if kept.exists():
+        before = json.loads(kept.read_text(encoding="utf-8"))
+        run_id = before["run_id"] if before["version"] == champion.version else None
+    finite = {name: v for name, v in verdict.numbers.items() if math.isfinite(v)}
+    with start_run(config, kind="score", run_id=run_id) as tracked:
+        tracked.log_epoch(step, finite)
+        tracked.set_tags({"model_version": champion.version, "drift": _said(verdict.findings)})
+        tracked.log_file(config.work_folder / STEPS)
+        content = {"version": champion.version, "run_id": tracked.run_id}
+    kept.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _said(findings: Sequence[str]) -> str:
+    return "; ".join(findings) or "none"

@@ -1,0 +1,142 @@
+"""`forecast train`: panel to trained, calibrated, evaluated, tracked, registered model.
+
+Test is read once, after every choice is made. It touches no forecast files, and no other model
+but the champion's alias.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pipelines.process.console import say, table
+from pipelines.process.lock import rank, run_lock
+from pipelines.steps.experiment import (
+    checkpoint_folder,
+    config_fingerprint,
+    fit_config,
+    split_of,
+)
+from pipelines.steps.prepared_panel import prepare
+from pipelines.steps.training_run import (
+    MODEL,
+    backtest_of,
+    log_figures,
+    numbers_of,
+    register,
+    scores_of,
+)
+from pipelines.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    Version,
+    alias_version,
+    crown,
+    set_alias,
+    start_run,
+)
+
+if TYPE_CHECKING:
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.training.fitting import Fitted
+    from pipelines.tracking import Run
+
+
+def run(config: Config) -> int | None:
+    """Train the config's model and register it; continues an interrupted training.
+
+    Raises
+    ------
+    ForecastError
+        Of the kind of the fault.
+    """
+    from forecast.training.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    with run_lock(config.work_folder, "train"):
+        panel = prepare(config)
+        split = split_of(config, panel)
+        folder = checkpoint_folder(config, panel)
+        with start_run(config, kind="train") as tracked:
+            fitted = fit_config(config, panel, split, folder=folder, on_epoch=tracked.log_epoch)
+            if rank() == 0:
+                _finish(config, panel, split, fitted, tracked)
+        if rank() == 0:
+            from forecast.training.fit import forget
+
+            forget(folder)
+    return None
+
+
+def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked: Run) -> None:
+    """Judge on dev, read test once, record, register, report."""
+    models = {MODEL: fitted.forecaster}
+    dev = backtest_of(config, panel, split, models, split.dev)
+    test = backtest_of(config, panel, split, models, split.test)
+    dev_scores, test_scores = scores_of(dev), scores_of(test)
+    numbers = numbers_of(fitted, dev_scores, test_scores)
+    tracked.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
+    tracked.set_tags(
+        {"data_fingerprint": panel.fingerprint, "config_fingerprint": config_fingerprint(config)}
+    )
+    tracked.describe(_in_words(config, test_scores))
+    log_figures(fitted, test, tracked)
+    version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
+    _report(config, test_scores, fitted)
+    _move_alias(config, version, config.objective.violations(dev_scores[MODEL]))
+
+
+def _in_words(config: Config, scores: dict[str, dict[str, float]]) -> str:
+    """Return the error on test beside the baselines', as a line for the run's description."""
+    metric = config.objective.metric
+    errors = [f"{name} {one[metric]:.4g}" for name, one in scores.items() if metric in one]
+    covered = scores[MODEL].get("coverage_80")
+    interval = "" if covered is None else f"; 80 % intervals cover {covered:.0%}"
+    return f"{metric} on test: {', '.join(errors)}{interval}"
+
+
+def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted) -> None:
+    """Print the test error beside the naive forecasts."""
+    metric = config.objective.metric
+    own = scores[MODEL][metric]
+    rows = [
+        [
+            name,
+            one[metric],
+            one["mae"],
+            one["rmse"],
+            one.get("coverage_80", math.nan),
+            "" if name == MODEL else f"{100 * (1 - own / one[metric]):+.0f} %",
+        ]
+        for name, one in scores.items()
+        if metric in one
+    ]
+    columns = ["forecast", metric, "mae", "rmse", "80 % interval covers", "model better by"]
+    if metric in {"mae", "rmse"}:
+        columns.pop(1)
+        for row in rows:
+            row.pop(1)
+    table(f"{config.name}: error on test, read once", columns, rows)
+    say(
+        f"best of {len(fitted.fit.history)} epochs: {fitted.fit.best_epoch + 1}, "
+        f"dev {metric} {fitted.fit.best_score:.4g}"
+    )
+
+
+def _move_alias(config: Config, version: Version, broken: list[str]) -> None:
+    """Make the new version champion, unless it breaks a constraint and there is another."""
+    before = alias_version(config, CHAMPION)
+    if broken and before is not None:
+        set_alias(config, CHALLENGER, version.number)
+        say(
+            f"version {version.number} breaks a constraint on dev: {'; '.join(broken)}; version "
+            f"{before.number} stays champion"
+        )
+        return
+    crown(config, version.number)
+    for fault in broken:
+        say(f"warning: a constraint does not hold on dev: {fault}", error=True)
+    was = f", version {before.number} was before" if before else ""
+    say(f"version {version.number} of {version.name} is the champion{was}")

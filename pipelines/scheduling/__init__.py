@@ -1,0 +1,1 @@
+"""When jobs are due, and the record of what ran."""

@@ -1,0 +1,39 @@
+"""The plan in a config's `schedule`, and where its ledger lies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from forecast.config.duration import duration_s
+from pipelines.scheduling.scheduler import VERBS, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from forecast.config import Config
+
+
+def plan_of(config: Config, overrides: Sequence[str]) -> Plan:
+    """Return the plan in a config's `schedule`."""
+    schedule = config.schedule
+    crons = {verb: getattr(schedule, verb) for verb in VERBS if getattr(schedule, verb)}
+    sets = [part for text in overrides for part in ("--set", text)]
+    return Plan(
+        crons=crons,
+        timezone=schedule.timezone or config.data.timezone,
+        catch_up=timedelta(seconds=duration_s(schedule.catch_up)),
+        time_limit=timedelta(seconds=duration_s(schedule.time_limit)),
+        command=lambda verb: [
+            *(sys.executable, "-m", "pipelines.cli", verb, os.fspath(config.path)),
+            *sets,
+        ],
+    )
+
+
+def ledger_path(config: Config) -> Path:
+    """Return where the scheduler of a config remembers its runs."""
+    return config.work_folder / "ledger.sqlite"

@@ -1,0 +1,274 @@
+"""The scheduling loop: starts what is due, in its order, once; knows no models and no data.
+
+Rules. A missed `predict` is made up for on its own, at its own clock, for each is a forecast
+that somebody expects; missed runs of the other verbs collapse into the newest, for they look at
+everything up to now anyway. What is due now goes before what was missed,
+and that goes newest first. `predict` and `score`
+do not wait for a long `retrain` or `evaluate`: those run beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.process.clock import SLICE_S, VARIABLE, Clock
+from pipelines.process.console import say
+from pipelines.scheduling.cron import due_between, due_times
+from pipelines.scheduling.ledger import DONE, FAILED, SKIPPED, Job, Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FrameType
+
+VERBS = ("predict", "score", "evaluate", "retrain")  # what is due together runs in this order
+LANES = {"predict": "quick", "score": "quick", "evaluate": "long", "retrain": "long"}
+EACH_MISSED = ("predict",)  # the verbs whose missed runs do not collapse
+TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # starts in all by exit code; config, model: one
+TRIES_INTERRUPTED = 3  # of a job that a signal or a crash ended
+BACK_OFF_S = (30, 120, 300)  # between two starts of one job; the last one repeats
+LATE_S = 60.0  # a start later than this is reported as late
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What shall run when.
+
+    Attributes
+    ----------
+    crons
+        Expression by verb.
+    timezone
+        IANA zone of the expressions.
+    catch_up
+        Runs missed for longer are not made up for.
+    time_limit
+        A job that runs longer is stopped and has failed.
+    command
+        The process of a verb, as a list of arguments.
+    """
+
+    crons: Mapping[str, str]
+    timezone: str
+    catch_up: timedelta
+    time_limit: timedelta
+    command: Callable[[str], Sequence[str]]
+
+
+@dataclass
+class Running:
+    """A job whose process has not ended."""
+
+    job: Job
+    attempt: int
+    process: subprocess.Popen[bytes]
+    since: float
+
+
+class Scheduler:
+    """Starts the jobs of one plan when they are due, until told to stop."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, clock: Clock) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.clock = clock
+        self.running: dict[str, Running] = {}
+        self.stops_asked = 0
+
+    def run(self, until: datetime | None = None) -> None:
+        """Run what is due until an instant of the clock, or until a signal asks to stop."""
+        for job in self.ledger.close_interrupted(self.clock.now()):
+            say(f"{_name(job)}: did not end when the scheduler was stopped")
+            if len(self.ledger.attempts(job)) >= TRIES_INTERRUPTED:
+                self.ledger.settle(job, FAILED)
+        with self._signals():
+            while self._step(until):
+                pass
+
+    def _step(self, until: datetime | None) -> bool:
+        """Do what can be done now; return whether there is more to come."""
+        self._reap()
+        if self.stops_asked:
+            if self.running:
+                time.sleep(SLICE_S)
+            return bool(self.running)
+        now = self.clock.now()
+        self._write_down(now)
+        self._start_ready(now)
+        if self.running:
+            if self.clock.is_moved:
+                time.sleep(SLICE_S / 10)
+            else:
+                self.clock.wait(now + timedelta(seconds=SLICE_S))
+            return True
+        wake = self._next_wake(now)
+        if wake is None or (until is not None and wake > until):
+            return False
+        self.clock.wait(wake)
+        return True
+
+    def _write_down(self, now: datetime) -> None:
+        for verb, expression in self.plan.crons.items():
+            seen = self.ledger.seen_until(verb)
+            due = (
+                []
+                if seen is None
+                else due_between(expression, self.plan.timezone, after=seen, until=now)
+            )
+            if not due and seen is not None:
+                continue
+            missed = [one for one in due if one < now - self.plan.catch_up]
+            fresh = [one for one in due if one not in set(missed)]
+            if verb not in EACH_MISSED:
+                missed, fresh = missed + fresh[:-1], fresh[-1:]
+                self._supersede(verb, fresh)
+            self.ledger.write_down(verb, until=max(now, seen or now), due=fresh, skipped=missed)
+            _report_missed(verb, len(fresh), len(missed))
+
+    def _supersede(self, verb: str, fresh: list[datetime]) -> None:
+        """Let a newer due run replace older ones that wait for another try."""
+        if fresh:
+            for job in self.ledger.pending():
+                if job.verb == verb and not self._is_running(job):
+                    self.ledger.settle(job, SKIPPED)
+
+    def _start_ready(self, now: datetime) -> None:
+        """Start, in every free lane, the first job whose time has come."""
+        for job in self._in_order():
+            if LANES[job.verb] not in self.running and self._ready_at(job) <= now:
+                if self.clock.is_moved and self.running:
+                    return  # a replay does one thing at a time
+                self._start(job, now)
+
+    def _in_order(self) -> list[Job]:
+        """Return what is due now in the order of the verbs, then what was missed, newest first."""
+        newest = {verb: self.ledger.newest(verb) for verb in self.plan.crons}
+        pending = [job for job in reversed(self.ledger.pending()) if job.verb in newest]
+        current = [job for job in pending if job.due == newest[job.verb]]
+        missed = [job for job in pending if job.due != newest[job.verb]]
+        return sorted(current, key=lambda job: VERBS.index(job.verb)) + missed
+
+    def _start(self, job: Job, now: datetime) -> None:
+        late_s = (now - job.due).total_seconds()
+        environment = dict(os.environ)
+        if self.clock.is_moved or job.due != self.ledger.newest(job.verb):
+            environment[VARIABLE] = job.due.isoformat()
+        attempt = self.ledger.start(job, now)
+        process = subprocess.Popen(
+            self.plan.command(job.verb),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the scheduler: the job may finish
+        )
+        self.running[LANES[job.verb]] = Running(job, attempt, process, time.monotonic())
+        late = f", {_span(late_s)} late" if late_s > LATE_S else ""
+        say(f"{_name(job)}: started{late}" + (f", attempt {attempt}" if attempt > 1 else ""))
+
+    def _reap(self) -> None:
+        for lane, one in list(self.running.items()):
+            spent_s = time.monotonic() - one.since
+            exit_code = one.process.poll()
+            if exit_code is None and spent_s > self.plan.time_limit.total_seconds():
+                say(f"{_name(one.job)}: over its time limit after {_span(spent_s)}", error=True)
+                exit_code = _stop(one.process)
+            if exit_code is not None:
+                del self.running[lane]
+                self._finish(one, exit_code, spent_s)
+
+    def _finish(self, one: Running, exit_code: int, spent_s: float) -> None:
+        now = self.clock.now()
+        self.ledger.end(one.job, one.attempt, at=now, exit_code=exit_code)
+        if exit_code == 0:
+            self.ledger.settle(one.job, DONE)
+            say(f"{_name(one.job)}: done in {_span(spent_s)}")
+        elif one.attempt >= _tries(exit_code):
+            self.ledger.settle(one.job, FAILED)
+            say(f"{_name(one.job)}: failed for good, exit code {exit_code}", error=True)
+        else:
+            wait = _span(_back_off_s(one.attempt))
+            say(f"{_name(one.job)}: failed, exit code {exit_code}; again in {wait}", error=True)
+
+    def _ready_at(self, job: Job) -> datetime:
+        """Return when a job may start: when due, or after its back-off."""
+        attempts = self.ledger.attempts(job)
+        if not attempts:
+            return job.due
+        ended = attempts[-1].ended or attempts[-1].started
+        return ended + timedelta(seconds=_back_off_s(len(attempts)))
+
+    def _next_wake(self, now: datetime) -> datetime | None:
+        coming = [
+            next(due_times(cron, self.plan.timezone, after=now))
+            for cron in self.plan.crons.values()
+        ]
+        return min([*coming, *map(self._ready_at, self._in_order())], default=None)
+
+    def _is_running(self, job: Job) -> bool:
+        return any(one.job == job for one in self.running.values())
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            self.stops_asked += 1
+            if self.stops_asked == 1:
+                names = ", ".join(one.job.verb for one in self.running.values())
+                say(f"stopping after {names}" if names else "stopping")
+            else:
+                for one in self.running.values():
+                    one.process.terminate()
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for one in self.running.values():  # only after a fault of this program
+                _stop(one.process)
+
+
+def _report_missed(verb: str, fresh: int, missed: int) -> None:
+    if fresh > 1:
+        say(f"{verb}: {fresh - 1} missed runs will be made up for")
+    if missed:
+        say(f"{verb}: {missed} missed runs are not made up for")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> int:
+    """Ask a job's process group to end, then end it."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(timeout=30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def _tries(exit_code: int) -> int:
+    is_signal = exit_code < 0 or exit_code > 128
+    return TRIES_INTERRUPTED if is_signal else TRIES.get(exit_code, 1)
+
+
+def _back_off_s(attempt: int) -> int:
+    return BACK_OFF_S[min(attempt, len(BACK_OFF_S)) - 1]
+
+
+def _name(job: Job) -> str:
+    return f"{job.due:%Y-%m-%dT%H:%MZ} {job.verb}"
+
+
+def _span(seconds: float) -> str:
+    """Return a span of time as people say it.
+
+    >>> _span(4.25), _span(600), _span(90_000)
+    ('4.2 s', '10 min', '25 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

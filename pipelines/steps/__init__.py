@@ -1,0 +1,1 @@
+"""What several jobs share: prepared panel, training run, gate, template."""

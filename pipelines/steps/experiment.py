@@ -1,0 +1,164 @@
+"""What jobs that fit models share: from a config to panel, split, spec and a trained forecaster.
+
+It neither registers models nor decides which is better.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from forecast.forecasting.spec import Spec
+from pipelines.process.console import is_terminal, progress, say
+from pipelines.process.lock import rank
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.forecasting.forecaster import Forecaster
+    from forecast.training.fitting import Fitted
+
+
+def spec_of(config: Config) -> Spec:
+    """Return what a forecaster of this config expects and promises."""
+    data, covariates = config.data, config.data.covariates
+    bounds = config.model.bounds
+    return Spec(
+        context_length=config.context_length,
+        horizon=config.horizon,
+        frequency=data.frequency,
+        timezone=data.timezone,
+        targets=data.targets,
+        past=covariates.past,
+        known=covariates.known,
+        static=covariates.static,
+        calendar=covariates.calendar,
+        holidays=data.holidays,
+        season=config.season,
+        levels=config.model.quantile_levels,
+        bounds=tuple(bounds.get(name, (None, None)) for name in data.targets) if bounds else (),
+        min_observed=config.windows.min_observed,
+    )
+
+
+def split_of(config: Config, panel: Panel) -> Split:
+    """Return the config's split of the panel; says what is thin about it."""
+    from forecast.data.windows.splits import split_windows
+
+    parts = config.split
+    split = split_windows(
+        panel,
+        context_length=config.context_length,
+        horizon=config.horizon,
+        train=parts.train,
+        dev=parts.dev,
+        test=parts.test,
+        calibration=parts.calibration,
+        scheme=parts.scheme,
+        stride=config.windows.stride,
+        min_observed=config.windows.min_observed,
+        season=config.season,
+    )
+    if rank() == 0:
+        for warning in split.warnings:
+            say(f"warning: {warning}", error=True)
+    return split
+
+
+def config_fingerprint(config: Config) -> str:
+    """Return a digest of what decides data and model; not of schedule, tracking or output."""
+    resolved = config.resolved()
+    sections = ("data", "windows", "split", "model", "training", "objective")
+    text = json.dumps([resolved[name] for name in sections], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def checkpoint_folder(config: Config, panel: Panel, purpose: str = "") -> Path:
+    """Return where a training of exactly this config and data keeps what it has done so far."""
+    key = hashlib.sha256(f"{config_fingerprint(config)} {panel.fingerprint} {purpose}".encode())
+    return config.work_folder.absolute() / "checkpoints" / key.hexdigest()[:12]
+
+
+def fit_config(
+    config: Config,
+    panel: Panel,
+    split: Split,
+    *,
+    folder: Path,
+    on_epoch: Callable[[int, dict[str, float]], None],
+    start: Forecaster | None = None,
+) -> Fitted:
+    """Train as the config says, showing progress; continues what an earlier run left in `folder`.
+
+    Raises
+    ------
+    DataError, ModelError
+        As `fit_forecaster`.
+    """
+    from dataclasses import replace
+
+    from forecast.training.fitting import fit_forecaster
+
+    spec = replace(spec_of(config), categories=tuple(panel.categories.items()))
+    training = config.training
+    drawn = min(training.windows_per_epoch or len(split.train), len(split.train))
+    steps = training.epochs * max(1, drawn // training.batch_size)
+    metric = config.objective.metric
+
+    def tell(epoch: int, numbers: dict[str, float]) -> None:
+        if not is_terminal():
+            say(
+                f"epoch {epoch + 1}/{training.epochs}: loss {numbers['train_loss']:.4g}, "
+                f"dev {metric} {numbers[f'dev_{metric}']:.4g}"
+            )
+        on_epoch(epoch, numbers)
+
+    with progress(f"training {config.name}, steps", steps) as done:
+        return fit_forecaster(
+            panel,
+            split,
+            spec,
+            model=config.model,
+            training=training,
+            metric=metric,
+            folder=folder,
+            start=start,
+            on_epoch=tell,
+            on_step=done if is_terminal() else None,
+        )
+
+
+def history_frame(panel: Panel, cutoff: int, *, steps: int) -> pd.DataFrame:
+    """Return the newest `steps` rows up to grid index `cutoff` of every series, as users hold them.
+
+    Known covariates reach further, as far as the panel has them.
+    """
+    import numpy as np
+    import pandas as pd
+
+    frames = []
+    for series, name in enumerate(panel.series_ids):
+        block = panel.block(series)
+        step = np.arange(len(block)) + panel.start[series]
+        kept = step > cutoff - steps
+        columns: dict[str, Any] = {
+            "unique_id": name,
+            "ds": pd.to_datetime(panel.grid.time(step[kept]), utc=True),
+        }
+        seen = len(panel.targets) + len(panel.past)
+        for position, channel in enumerate(panel.channels):
+            values = block[kept, position].astype(np.float64)
+            if position < seen:
+                values[step[kept] > cutoff] = np.nan
+            columns[channel] = values
+        for position, channel in enumerate(panel.static_names):
+            columns[channel] = float(panel.static[series, position])
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,59 @@
+"""The table of known covariates over the next horizon, for a person to fill in; no forecasts."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from forecast.data.panel.panel import newest_cutoff
+from forecast.errors import ConfigError, DataError
+from pipelines.process.console import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+
+
+def write_template(config: Config, panel: Panel, path: Path) -> None:
+    """Write one row for every series and step ahead; what is already known is filled in.
+
+    Raises
+    ------
+    ConfigError
+        When the config has no known covariates.
+    DataError
+        When the file cannot be written.
+    """
+    if not panel.known:
+        raise ConfigError(
+            f"{config.path}: data.covariates.known is empty: there is nothing to fill in, and "
+            "forecasts need no template"
+        )
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["unique_id", "ds", *panel.known])
+            writer.writerows(_rows(config, panel))
+    except OSError as error:
+        raise DataError(f"{path}: the template cannot be written ({error.strerror})") from error
+    say(f"wrote {path}: fill in {', '.join(panel.known)} and add the file to data.source")
+
+
+def _rows(config: Config, panel: Panel) -> Iterator[list[str]]:
+    ahead = newest_cutoff(panel) + 1 + np.arange(config.horizon)
+    zone = ZoneInfo(config.data.timezone)
+    stamps = [datetime.fromtimestamp(int(t) / 1e9, zone) for t in panel.grid.time(ahead)]
+    first = len(panel.targets) + len(panel.past)
+    for series, name in enumerate(panel.series_ids):
+        block = panel.block(series)[:, first:]
+        for step, stamp in zip(ahead - panel.start[series], stamps, strict=True):
+            values = block[step].tolist() if 0 <= step < len(block) else [np.nan] * len(panel.known)
+            filled = ["" if np.isnan(value) else f"{value:g}" for value in values]
+            yield [name, stamp.isoformat(), *filled]

@@ -1,0 +1,235 @@
+"""The panel of a config: as it is, appended to, or built, as the source asks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from forecast.data.chunk import SeriesIds
+from forecast.data.grid import Grid
+from forecast.data.panel import (
+    CannotAppendError,
+    Panel,
+    PanelSpec,
+    append_panel,
+    build_panel,
+    open_panel,
+    panel_as_of,
+    read_meta,
+    remove_leftovers,
+)
+from forecast.data.tables import SourceFile, read_tables, source_files
+from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
+from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
+from forecast.errors import DataError
+from pipelines.process.clock import moved_now
+from pipelines.process.console import say
+from pipelines.process.lock import rank, run_lock
+
+if TYPE_CHECKING:
+    from forecast.config import Config
+    from forecast.config.data import Data
+
+NOT_IN_PANEL = {"source", "panel", "holidays", "season"}
+WAIT_S = 7200.0
+
+
+def prepare(config: Config, *, force: bool = False) -> Panel:
+    """Return the panel of the config's data: as it is, appended to, or built, as the source asks.
+
+    In a replay (`FORECAST_NOW`) it holds no reading newer than that instant.
+
+    Raises
+    ------
+    DataError
+        When the tables cannot be read, or the panel cannot be written.
+    """
+    panel = _current(config, force=force)
+    moved = moved_now()
+    if moved is None:
+        return panel
+    say(f"prepare: only what was known at {moved:%Y-%m-%dT%H:%MZ} is used")
+    return panel_as_of(panel, int(moved.timestamp()) * 1_000_000_000)
+
+
+def _current(config: Config, *, force: bool) -> Panel:
+    source = _Source.of(config)
+    if rank() != 0:
+        return _wait_for(config, source.fingerprint)
+    if not force and (panel := _unchanged(config, source)) is not None:
+        return panel
+    with run_lock(config.work_folder, "prepare", file="panel.lock", wait_s=WAIT_S):
+        source = _Source.of(config)  # another run may have prepared it meanwhile
+        panel = None if force else _unchanged(config, source) or _append(config, source)
+        if panel is None:
+            _say_damage(config, source)
+            remove_leftovers(config.panel_folder)
+            panel = build_panel(
+                read_tables(config.data, files=source.files),
+                config.panel_folder,
+                spec=panel_spec(config.data),
+                fingerprint=source.fingerprint,
+                states=source.record,
+            )
+            _print_account(panel)
+    return panel
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The state of the source now, beside what the panel there says of the source it holds.
+
+    `settings` is the fingerprint of the settings alone, `before` the panel's `meta.json` (empty
+    when none can be read).
+    """
+
+    files: list[SourceFile]
+    states: list[State]
+    settings: str
+    fingerprint: str
+    before: dict[str, Any]
+
+    @classmethod
+    def of(cls, config: Config) -> _Source:
+        data = config.data
+        try:
+            before = read_meta(config.panel_folder)
+        except DataError:
+            before = {}
+        files = source_files(data.source)
+        fixed = [] if data.static_table is None else source_files(data.static_table.source)
+        known = before.get("source") or {"files": ()}
+        states = file_states([*files, *fixed], known["files"])
+        settings = _settings(data)
+        whole = fingerprint(settings, states)
+        return cls(files, states, fingerprint(settings, ()), whole, before)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the panel keeps, to tell later what has changed."""
+        return {"settings": self.settings, "files": self.states}
+
+
+def _append(config: Config, source: _Source) -> Panel | None:
+    """Append what came since the panel was made; None when it has to be built anew."""
+    known = source.before.get("source")
+    if not known or known["settings"] != source.settings:
+        return None
+    new = whats_new(source.files, source.states, known["files"])
+    if new is None or not can_read_on(config.data, new[1]):
+        return None
+    came, grew = new
+    sizes = {state["path"]: state["size"] for state in known["files"]}
+    ids = SeriesIds(list(source.before["series_ids"]))
+    try:
+        with contextlib.ExitStack() as stack:
+            rest = [stack.enter_context(rest_of(config.data, one, sizes[one.path])) for one in grew]
+            reader = read_tables(
+                config.data,
+                files=[*rest, *came],
+                series_ids=ids,
+                categories=source.before["categories"],
+            )
+            panel = append_panel(
+                NewReadings(reader),
+                config.panel_folder,
+                spec=panel_spec(config.data),
+                fingerprint=source.fingerprint,
+                states=source.record,
+            )
+    except CannotAppendError as reason:
+        say(f"prepare: {reason}: the panel is built again")
+        return None
+    except DataError:
+        return None  # reading everything finds it again, and names the file it is in
+    rows = panel.account["read"] - source.before["account"]["read"]
+    say(f"prepare: {rows:,} new rows from {len(came) + len(grew)} files appended")
+    _print_account(panel)
+    return panel
+
+
+def panel_spec(data: Data) -> PanelSpec:
+    """Return what the `data` section says of the panel."""
+    covariates = data.covariates
+    channels = data.targets + covariates.past + covariates.known
+    labels = {name: "last" for name in data.categories if name in channels}  # codes have no mean
+    return PanelSpec(
+        grid=Grid(data.frequency, data.timezone),
+        targets=data.targets,
+        past=data.covariates.past,
+        known=data.covariates.known,
+        aggregate=labels | data.aggregate,
+        duplicates=data.duplicates,
+        limits=data.limits,
+    )
+
+
+def _settings(data: Data) -> dict[str, Any]:
+    settings = data.model_dump(mode="json", exclude=NOT_IN_PANEL)
+    settings["covariates"].pop("calendar")
+    return settings
+
+
+def _unchanged(config: Config, source: _Source) -> Panel | None:
+    """Open the panel there if it holds just this source; None when it does not, or is damaged."""
+    if source.before.get("fingerprint") != source.fingerprint:
+        return None
+    try:
+        panel = open_panel(config.panel_folder)
+    except DataError:
+        return None
+    say(f"prepare: unchanged, {config.panel_folder} is used as it is ({_size(panel)})")
+    return panel
+
+
+def _say_damage(config: Config, source: _Source) -> None:
+    """Say why a panel that holds just this source is built again all the same."""
+    if source.before.get("fingerprint") == source.fingerprint:
+        try:
+            open_panel(config.panel_folder)
+        except DataError as error:
+            what = str(error).split("; ")[0]  # what to do is being done
+            say(f"prepare: {what}: building it again")
+
+
+def _wait_for(config: Config, wanted: str) -> Panel:
+    """Wait until rank 0 of a distributed run has prepared the panel."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(DataError):
+            if read_meta(config.panel_folder)["fingerprint"] == wanted:
+                return open_panel(config.panel_folder)
+        time.sleep(0.2)
+    raise DataError(
+        f"{config.panel_folder}: rank 0 prepared no panel within {WAIT_S:.0f} s; run "
+        "`forecast prepare` first, on a folder that all ranks share"
+    )
+
+
+def _print_account(panel: Panel) -> None:
+    account = panel.account
+    say(
+        f"prepare: {account['read']:,} rows read = {account['kept']:,} kept + "
+        f"{account['aggregated']:,} aggregated + {account['rejected']:,} rejected; {_size(panel)}"
+    )
+    for key, count in account.items():
+        what, _, channel = key.partition(":")
+        if channel:
+            words = {"outside": "outside its limits", "infinite": "not finite"}[what]
+            say(f"prepare: {channel}: {count:,} cells {words}, now missing")
+
+
+def _size(panel: Panel) -> str:
+    ends = panel.start + panel.length - 1
+    first, last = (
+        pd.Timestamp(int(panel.grid.time(step.reshape(1))[0]), tz="UTC").strftime("%Y-%m-%dT%H:%MZ")
+        for step in (panel.start.min(), ends.max())
+    )
+    return (
+        f"{len(panel.series_ids):,} series, {int(panel.length.sum()):,} steps of "
+        f"{panel.grid.frequency}, {first} to {last}"
+    )

@@ -1,0 +1,122 @@
+"""What trainings share: backtest beside naive forecasts, figures, registration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from forecast.data.panel.panel import instant_text, newest_cutoff
+from pipelines.steps.experiment import config_fingerprint, history_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.data.windows.windows import WindowIndex
+    from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.forecaster import Forecaster
+    from forecast.training.fitting import Fitted
+    from pipelines.tracking import Run, Version
+
+MODEL, PERSISTENCE, SEASONAL = "model", "persistence", "seasonal naive"
+
+
+def backtest_of(
+    config: Config,
+    panel: Panel,
+    split: Split,
+    forecasters: Mapping[str, Forecaster],
+    index: WindowIndex,
+) -> Backtest:
+    """Forecast windows with models, persistence and the seasonal naive, side by side.
+
+    Intervals of the models are conformed at each cutoff, as `forecast predict` does it.
+    """
+    from forecast.evaluation.backtest import run_backtest
+    from forecast.evaluation.naive_baselines import Naive
+    from forecast.forecasting.rolling_intervals import Live
+
+    levels, horizon = config.model.quantile_levels, config.horizon
+    naive = {
+        name: Naive.fit(panel, split.train, horizon=horizon, season=season, levels=levels)
+        for name, season in ((PERSISTENCE, 1), (SEASONAL, config.season))
+    }
+    return run_backtest(
+        panel,
+        index,
+        {**{name: Live(one) for name, one in forecasters.items()}, **naive},
+        horizon=horizon,
+        season=config.season,
+        train_end=split.train_end,
+    )
+
+
+def scores_of(backtest: Backtest) -> dict[str, dict[str, float]]:
+    """Return every predictor's scores by name, the names of `objective.metric` among them."""
+    from forecast.evaluation.backtest import score_table
+
+    scores = score_table(backtest)
+    for one in scores.values():
+        one["mse"] = one["rmse"] ** 2
+        if "crps" in one:
+            one["pinball"] = one["crps"] / 2
+    return scores
+
+
+def numbers_of(
+    fitted: Fitted, dev: dict[str, dict[str, float]], test: dict[str, dict[str, float]]
+) -> dict[str, float]:
+    """Return the final metrics of a run: dev and test by predictor, and how training went."""
+    numbers = {f"dev_{name}": value for name, value in dev[MODEL].items()}
+    for who, scores in test.items():
+        prefix = "test" if who == MODEL else f"test_{who.replace(' ', '_')}"
+        numbers |= {f"{prefix}_{name}": value for name, value in scores.items()}
+    numbers["best_epoch"] = fitted.fit.best_epoch + 1
+    numbers["windows_per_s"] = fitted.fit.windows_per_s
+    return numbers
+
+
+def log_figures(fitted: Fitted, test: Backtest, tracked: Run) -> None:
+    """Log the learning curve, the error of every step, and forecasts beside what came."""
+    from forecast.evaluation import figures
+
+    curve = figures.learning_curve(fitted.fit.history, best_epoch=fitted.fit.best_epoch)
+    steps = figures.error_per_step(test)
+    shown = figures.forecast_panels(test, figures.newest_windows(test))
+    tracked.log_figure("learning_curve", curve)
+    tracked.log_figure("error_per_step", steps)
+    tracked.log_figure("forecast_against_actual", shown)
+
+
+def register(
+    config: Config,
+    panel: Panel,
+    split: Split,
+    *,
+    fitted: Fitted,
+    tracked: Run,
+    numbers: dict[str, float],
+) -> Version:
+    """Save the bundle, log it as a model and register it."""
+    learned = max(int(split.spans[part].max()) for part in ("train", "calibration", "dev")) - 1
+    origin = {
+        "data_until": instant_text(panel, newest_cutoff(panel)),
+        "learned_until": instant_text(panel, learned),
+        "config": config.resolved(),
+        "config_fingerprint": config_fingerprint(config),
+        "data_fingerprint": panel.fingerprint,
+        "run_id": tracked.run_id,
+        "metrics": {name: value for name, value in numbers.items() if math.isfinite(value)},
+    }
+    forecaster = replace(fitted.forecaster, origin=origin)
+    folder = config.work_folder.absolute() / "bundle"
+    forecaster.save(folder)
+    history = history_frame(panel, newest_cutoff(panel), steps=config.context_length)
+    version = tracked.log_bundle(
+        folder, config, history=history, forecast=forecaster.forecast(history)
+    )
+    assert version is not None  # rank zero always registers
+    return version

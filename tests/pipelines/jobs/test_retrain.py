@@ -1,0 +1,256 @@
+"""The gate: a better challenger becomes champion, a worse one does not, and the reason is kept."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config import Config, load_config
+from forecast.errors import ConfigError, ModelError
+from pipelines.jobs import promote, retrain, train
+from pipelines.steps.gate import decide, due_reasons, read_findings, write_findings
+from pipelines.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    alias_version,
+    open_store,
+    set_alias,
+    versions,
+)
+
+TINY = """
+name: waves
+data: {{source: readings.csv, frequency: 1h, targets: [y]}}
+windows: {{context: 48h, horizon: 6h}}
+split: {{train: 0.8, dev: 0.1, test: 0.1, calibration: 0.1}}
+model: {{kind: direct, hidden_size: 8, dropout: 0.0, linear: {{enabled: false}}}}
+training: {{epochs: 3, batch_size: 64, learning_rate: 0.01, threads: 1, accelerator: cpu}}
+tracking: {{uri: "sqlite:///{folder}/store/mlflow.db"}}
+objective: {{metric: mae}}
+retrain: {{max_age: 10d, holdout: 5d}}
+"""
+WEAK = ["training.epochs=1", "training.learning_rate=1e-9"]
+Cli = Callable[..., CompletedProcess[str]]
+
+
+def write_readings(days: int) -> None:
+    hours = pd.date_range("2024-01-01", periods=24 * days, freq="h")
+    t = np.arange(len(hours))
+    noise = np.random.default_rng(0).normal(0, 0.05, len(t))
+    frames = [
+        pd.DataFrame(
+            {"unique_id": name, "ds": hours, "y": np.sin(2 * np.pi * (t + k) / 24) + noise}
+        )
+        for k, name in enumerate("ab")
+    ]
+    pd.concat(frames).to_csv("readings.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with 40 days of readings and a weak champion, trained through the door."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_readings(40)
+        Path("waves.yaml").write_text(TINY.format(folder=folder))
+        train.run(load_config("waves.yaml", WEAK))
+    return folder
+
+
+@pytest.fixture
+def folder(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the trained folder, its weak version 1 the champion again."""
+    monkeypatch.chdir(trained)
+    config = load_config("waves.yaml")
+    set_alias(config, CHAMPION, 1)
+    set_alias(config, CHALLENGER, None)
+    write_readings(40)
+    return trained
+
+
+def _champion(config: Config) -> int:
+    version = alias_version(config, CHAMPION)
+    assert version is not None
+    return version.number
+
+
+@pytest.mark.slow
+def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config("waves.yaml")
+    retrain.run(config, force=True)
+    new = versions(config)[-1].number
+    assert _champion(config) == new > 1
+    assert alias_version(config, CHALLENGER) is None
+    assert f"version {new} is the champion now: mae" in capsys.readouterr().out
+    promote.run(config, rollback=True)
+    assert _champion(config) == 1
+
+
+@pytest.mark.slow
+def test_a_worse_challenger_is_refused_and_the_reason_is_kept(folder: Path) -> None:
+    config = load_config("waves.yaml")
+    retrain.run(config, force=True)
+    good = _champion(config)
+    retrain.run(load_config("waves.yaml", WEAK), force=True)
+    assert _champion(config) == good
+    challenger = alias_version(config, CHALLENGER)
+    assert challenger is not None
+    assert challenger.number == good + 1
+    client = open_store(config).client
+    run = client.get_run(challenger.run_id)
+    assert run.data.tags["decision"] == "refused"
+    assert "is needed" in run.data.tags["reason"]
+    assert run.data.tags["trigger"] == "--force"
+    assert run.data.metrics["challenger_mae"] > run.data.metrics["champion_mae"]
+    version = client.get_model_version(config.name, str(good + 1))
+    assert version.tags["decision"] == "refused"
+    assert version.tags["champion_version"] == str(good)
+
+
+@pytest.mark.slow
+def test_new_readings_make_a_challenger_due(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config("waves.yaml")
+    retrain.run(config)
+    assert "version 1 stays champion: nothing is amiss" in capsys.readouterr().out
+    write_readings(51)
+    retrain.run(config, dry_run=True)
+    printed = capsys.readouterr().out
+    assert "version 1 has not seen the last 11.0 days" in printed
+    assert "nothing is trained" in printed
+    assert _champion(config) == 1
+
+
+@pytest.mark.slow
+def test_a_challenger_may_start_from_the_champions_weights(folder: Path) -> None:
+    config = load_config("waves.yaml")
+    retrain.run(config, force=True)
+    again = load_config("waves.yaml", ["retrain.init=champion", *WEAK])
+    retrain.run(again, force=True)  # next to no step: as good as the weights it began with
+    metrics = open_store(config).client.get_run(versions(config)[-1].run_id).data.metrics
+    assert metrics["challenger_mae"] == pytest.approx(metrics["champion_mae"], rel=0.05)
+
+
+@pytest.mark.slow
+def test_a_replay_forecasts_every_due_hour_once_and_retrains(folder: Path, cli: Cli) -> None:
+    write_readings(51)
+    jobs = ("--set", "schedule.predict=10 * * * *", "--set", "schedule.retrain=30 1 * * *")
+    span = ("--now", "2024-02-20T00:00Z", "--until", "2024-02-20T03:20Z")
+    done = cli("schedule", "run", "waves.yaml", *jobs, *span, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("predict: done") == 4
+    assert done.stdout.count("retrain: done") == 1
+    made = {one.parent.name: json.loads(one.read_text()) for one in _successes(folder)}
+    assert list(made) == [f"cutoff=2024-02-20T0{hour}-00Z" for hour in range(4)]  # not one later
+    new = str(_champion(load_config("waves.yaml")))
+    assert [one["model_version"] for one in made.values()] == ["1", "1", new, new]
+    assert new != "1"
+    again = cli("schedule", "run", "waves.yaml", *jobs, *span, cwd=folder)
+    assert "started" not in again.stdout
+
+
+def _successes(folder: Path) -> list[Path]:
+    return sorted(folder.glob("forecasts/waves/cutoff=*/_SUCCESS.json"))
+
+
+def test_a_training_is_described_by_its_error_on_test(folder: Path) -> None:
+    config = load_config("waves.yaml")
+    run = open_store(config).client.get_run(versions(config)[0].run_id)
+    text = run.data.tags["mlflow.note.content"]
+    assert text.startswith(f"mae on test: model {run.data.metrics['test_mae']:.4g}, persistence ")
+    assert "80 % intervals cover" in text
+
+
+def test_models_of_different_horizons_are_not_compared(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"forecasts 6 steps of y, the config asks for 12 of y"):
+        retrain.run(load_config("waves.yaml", ["windows.horizon=12h"]), force=True)
+
+
+def test_without_a_champion_there_is_nothing_to_beat(folder: Path) -> None:
+    config = load_config("waves.yaml", ["tracking.model_name=other"])
+    with pytest.raises(ModelError, match="make one with `forecast train`"):
+        retrain.run(config, force=True)
+
+
+def test_promote_lists_and_refuses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_config("waves.yaml")
+    promote.run(config)
+    assert "champion" in capsys.readouterr().out
+    promote.run(config, version="1")
+    assert "the champion already" in capsys.readouterr().out
+    with pytest.raises(ModelError, match="version 99 is not registered; versions: 1"):
+        promote.run(config, version="99")
+    with pytest.raises(ConfigError, match="'best' is not a version"):
+        promote.run(config, version="best")
+    with pytest.raises(ConfigError, match="not both"):
+        promote.run(config, version="1", rollback=True)
+    with pytest.raises(ModelError, match="replaced no other"):
+        promote.run(config, rollback=True)
+
+
+def test_the_holdout_is_the_newest_part_whatever_the_split_is(config: Config) -> None:
+    changed = load_config("tiny.yaml", ["retrain.holdout=3d", "split.scheme=blocked"])
+    split = retrain._with_holdout(changed).split
+    assert (split.test, split.scheme, split.dev) == ("3d", "chronological", changed.split.dev)
+
+
+OLD = {"mae": 2.0, "coverage_80": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("new", "changes", "is_promoted", "reason"),
+    [
+        ({"mae": 1.9, "coverage_80": 0.8}, [], True, "5.0% better"),
+        ({"mae": 2.0, "coverage_80": 0.8}, [], False, "more than 0.0% is needed"),
+        ({"mae": 2.1, "coverage_80": 0.8}, [], False, "-5.0% better"),
+        ({"mae": 1.9}, ["retrain.min_improvement=0.1"], False, "more than 10.0%"),
+        ({"mae": float("nan")}, [], False, "nan"),
+        ({}, [], False, "nan"),
+        (
+            {"mae": 1.0, "coverage_80": 0.5},
+            ['objective.constraints={coverage_80: ">= 0.75"}'],
+            False,
+            "coverage_80 is 0.5, must be >= 0.75",
+        ),
+        ({"mae": 1.0, "rmse": 3.0}, ["objective.metric=rmse"], False, "rmse"),
+    ],
+)
+def test_the_gate(
+    config: Config,
+    new: dict[str, float],
+    changes: list[str],
+    is_promoted: bool,  # noqa: FBT001
+    reason: str,
+) -> None:
+    changed = load_config("tiny.yaml", changes)
+    decision = decide(changed, champion=OLD, challenger=new)
+    assert decision.is_promoted is is_promoted
+    assert reason in decision.reason
+
+
+def test_what_makes_a_challenger_due(config: Config) -> None:
+    newest = datetime(2024, 3, 1, tzinfo=UTC)
+    month, day = ((newest - timedelta(days=n)).isoformat() for n in (31, 1))
+
+    def reasons(until: str | None, version: int = 1) -> str:
+        found = due_reasons(config, version=version, trained_until=until, newest=newest)
+        return "; ".join(found)
+
+    assert reasons(day) == ""
+    assert "has not seen the last 31.0 days" in reasons(month)
+    assert "does not say how old" in reasons(None)
+    patient = load_config("tiny.yaml", ["retrain.max_age=60d"])
+    assert due_reasons(patient, version=1, trained_until=month, newest=newest) == []
+    write_findings(config.work_folder, 1, ["error 1.8 times that of training"])
+    assert reasons(day) == "error 1.8 times that of training"
+    assert reasons(day, version=2) == ""  # it was about another model
+    assert read_findings(config.work_folder, 1) == ["error 1.8 times that of training"]
