@@ -39,7 +39,10 @@ class Csv(Section):
     decimal: Literal[".", ","] = "."
     """Decimal mark of numbers."""
     thousands: Literal["", ".", ",", " ", "'"] = ""
-    """Mark between thousands; none by default."""
+    """Mark between thousands; none by default. A space stands for thin ones and those that do not
+    break a line too, an apostrophe for the typographer's."""
+    units: Texts = ()
+    """Texts beside numbers that mean nothing for their value: `"\u00b0C"`, `kWh`, `"%"`."""
     encoding: str = "utf-8"
     """Encoding of the text; a byte-order mark is removed. `latin-1` for most old loggers."""
     skip_rows: Integer = Field(0, ge=0)

@@ -13,8 +13,8 @@ from forecast.data.tables.faults import Faults, Site
 from forecast.data.tables.opened_table import OpenedTable, Piece
 from forecast.data.tables.reading_state import SINGLE_SERIES, ReadingState, encode_ids
 from forecast.data.tables.row_times import Instants
-from forecast.data.tables.text_values import markers_of
-from forecast.data.tables.timestamps import joined
+from forecast.data.tables.text_values import blanked, is_text, markers_of, without_texts
+from forecast.data.tables.timestamps import joined, to_stamps
 
 Bools = NDArray[np.bool_]
 
@@ -36,9 +36,13 @@ class LongLayout:
             *(self.columns.timestamp if many else ()),
             *data.categories,
         ]
-        self.nulls = markers_of("*", data.missing).texts
+        self._markers = markers_of("*", data.missing)
+        # An id is a text whatever it spells: NA is Namibia. So where there are ids, the file's
+        # reader blanks empty cells only, and each other column its markers.
+        self.nulls = ("",) if self.columns.series else self._markers.texts
         self._instants = Instants(data, state)
         self._file_series = state.series_of_file(table)
+        self._format = data.timestamp_format
         self._is_dropping = data.bad_rows == "drop"
 
     def chunks(self, piece: Piece, faults: Faults) -> Iterator[Chunk]:
@@ -51,14 +55,15 @@ class LongLayout:
         notes.rows += piece.rows
         site = Site(faults, piece.first_line)
         place = site.place
-        channels = self._values(self.columns.channels, columns, site)
-        static = self._values(self.columns.static, columns, site)
+        columns, is_blank = self._usable(columns)
         series, no_series = self._series(columns, piece.rows)
         time, refused = self._instants.of(columns, series, site)
         available = self._instants.available_at(columns, site)
-        is_empty = np.isnan(channels).all(axis=1)
+        channels = self._values(self.columns.channels, columns, site)
+        static = self._values(self.columns.static, columns, site)
+        is_empty = np.isnan(channels).all(axis=1) & is_blank
         no_time = refused.empty & ~is_empty
-        no_id = no_series & ~is_empty
+        no_id = no_series & ~is_empty & ~no_time & ~refused.bad
         empty = is_empty & (refused.empty | no_series)
         notes.empty.add_rows(empty, place)
         notes.no_time.add_rows(no_time, place)
@@ -78,6 +83,31 @@ class LongLayout:
             None if available is None else available[kept],
             rejected=int(np.count_nonzero(out)),
         )
+
+    def _usable(self, columns: dict[str, pa.Array]) -> tuple[dict[str, pa.Array], Bools]:
+        """Return the columns as they are to be read, and the rows of which no value was nulled.
+
+        Markers in the time are no time. Where bad rows are dropped, the other cells of rows without
+        a time (headers that come again, units, totals) are null: their texts are no fault of a
+        column, no series and no label.
+        """
+        columns = dict(columns)
+        times = [*self.columns.timestamp, *self.columns.available_at]
+        for name in times if self.nulls == ("",) else ():
+            if is_text(columns[name]):
+                columns[name] = without_texts(columns[name], self._markers)
+        rows = len(columns[self.columns.timestamp[0]])
+        if not self._is_dropping:
+            return columns, np.ones(rows, dtype=bool)
+        stamps = to_stamps([columns[one] for one in self.columns.timestamp], self._format)
+        out = stamps.bad | stamps.empty
+        holds_text = np.zeros(rows, dtype=bool)
+        for name in self.columns.all() if out.any() else ():
+            if name not in times:
+                if name in self.columns.channels:
+                    holds_text |= out & np.asarray(columns[name].is_valid())
+                columns[name] = blanked(columns[name], out)
+        return columns, ~holds_text
 
     def _values(
         self, names: tuple[str, ...], columns: dict[str, pa.Array], site: Site

@@ -11,9 +11,17 @@ from forecast.data.chunk import SeriesIds
 from forecast.data.tables.faults import Site
 from forecast.data.tables.labels import Labels
 from forecast.data.tables.local_clock import LocalClock
+from forecast.data.tables.number_hints import number_hint
 from forecast.data.tables.opened_table import OpenedTable
 from forecast.data.tables.tallies import Notes, Place, Tally
-from forecast.data.tables.text_values import Markers, as_labels, markers_of, to_numbers
+from forecast.data.tables.text_values import (
+    Markers,
+    Numbers,
+    Spelling,
+    as_labels,
+    markers_of,
+    to_numbers,
+)
 from forecast.errors import ConfigError, DataError
 
 SINGLE_SERIES = "series"
@@ -30,6 +38,8 @@ class ReadingState:
         self.clock = LocalClock(data.timezone, data.ambiguous)
         self._static = np.full((0, len(data.covariates.static)), np.nan)
         self._markers: dict[str, Markers] = {}
+        style = data.csv
+        self.spelling = Spelling(style.decimal, style.thousands, style.units)
 
     def markers(self, column: str) -> Markers:
         """Return the markers of missing values of a column."""
@@ -47,27 +57,33 @@ class ReadingState:
         settings = like or column
         if column in self.labels:
             return self.labels[column].encode(cells, self.markers(column))
-        style = self.data.csv
-        numbers = to_numbers(
-            cells, self.markers(settings), decimal=style.decimal, thousands=style.thousands
-        )
+        numbers = to_numbers(cells, self.markers(settings), self.spelling)
         if numbers.bad is not None:
-            remedy = (
-                "mend it; or, where it means a missing value, add it to data.missing: "
-                f"{{{column!r}: ['{{text}}']}}; or, where the column holds text, "
-                "list the column in data.categories"
+            site.fault(
+                cells,
+                numbers.bad,
+                f"text in the number column {column!r}",
+                self._remedy(column, cells, numbers),
             )
-            first = str(cells[int(np.argmax(numbers.bad))])
-            if style.decimal == "." and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", first):
-                remedy = 'for a decimal comma, set data.csv.decimal: ","'
-            what = f"text in the number column {column!r}"
-            site.fault(cells, numbers.bad, what, remedy)
         notes = self.notes
         for number, hits in numbers.marked.items():
             notes.marked.setdefault((settings, number), Tally()).add_rows(hits, site.place)
         if numbers.infinite is not None:
             self._tally(notes.infinite, settings).add_rows(numbers.infinite, site.place)
         return numbers.values
+
+    def _remedy(self, column: str, cells: pa.Array, numbers: Numbers) -> str:
+        """Return what to do about the cells of a number column that are no numbers."""
+        assert numbers.bad is not None
+        bad = _some(cells, np.flatnonzero(numbers.bad))
+        if bad[0].strip() == column:
+            return "the header stands here again: set data.bad_rows: drop to leave such rows out"
+        good = _some(cells, np.flatnonzero(~numbers.bad & ~np.isnan(numbers.values)))
+        return number_hint(bad, good, self.spelling) or (
+            "mend it; or, where it means a missing value, add it to data.missing: "
+            f"{{{column!r}: ['{{text}}']}}; or, where the column holds text, "
+            "list the column in data.categories"
+        )
 
     def count_missing(self, column: str, is_missing: NDArray[np.bool_], place: Place) -> None:
         """Count cells of readings that have no value, for whatever reason."""
@@ -125,6 +141,11 @@ class ReadingState:
         raise DataError(
             f"{table.file.path}: data.series_from.{key} {pattern!r} does not fit {shown!r}"
         )
+
+
+def _some(cells: pa.Array, rows: NDArray[np.int64], most: int = 1000) -> list[str]:
+    """Return the texts of the first of some rows."""
+    return [str(one) for one in cells.take(pa.array(rows[:most])).to_pylist()]
 
 
 def encode_ids(

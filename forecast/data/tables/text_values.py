@@ -1,6 +1,7 @@
 """Cells of text to numbers: decimal marks, thousands, markers of missing; reads no file."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 DEFAULT_MARKERS = ("", "NA", "NaN", "nan", "null")
+ALIKE = {" ": r"[\x{A0}\x{202F}\x{2009}]", "'": r"[\x{2019}\x{2BC}]"}
+"""Characters read as a mark between thousands, by the mark that is set."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(inf|infinity|Inf|Infinity)$"
 
 
@@ -20,6 +23,17 @@ class Markers:
 
     texts: tuple[str, ...]
     numbers: tuple[float, ...]
+
+
+class Spelling(NamedTuple):
+    """How numbers are written: the decimal mark, the mark between thousands, texts beside them."""
+
+    decimal: str = "."
+    thousands: str = ""
+    units: tuple[str, ...] = ()
+
+
+PLAIN = Spelling()
 
 
 class Numbers(NamedTuple):
@@ -57,9 +71,7 @@ def _as_number(mark: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def to_numbers(
-    cells: pa.Array, markers: Markers, *, decimal: str = ".", thousands: str = ""
-) -> Numbers:
+def to_numbers(cells: pa.Array, markers: Markers, spelling: Spelling = PLAIN) -> Numbers:
     """Return a column of text or of any numeric type as float64.
 
     Parameters
@@ -68,15 +80,15 @@ def to_numbers(
         Arrow array of text, numbers or truth values; null is missing.
     markers
         What else is missing.
-    decimal, thousands
+    spelling
         How numbers are written in text.
     """
     bad: NDArray[np.bool_] | None = None
     if is_text(cells):
-        if decimal == "." and not thousands:
+        if spelling == PLAIN:
             numbers, bad = _plain_text(cells, markers)
         else:
-            numbers, bad = _marked_text(cells, markers, decimal, thousands)
+            numbers, bad = _spelled_text(cells, markers, spelling)
     elif pa.types.is_null(cells.type):
         numbers = pa.nulls(len(cells), pa.float64())
     else:
@@ -140,26 +152,48 @@ def as_text(cells: pa.Array) -> pa.Array:
 
 
 def without_texts(cells: pa.Array, markers: Markers) -> pa.Array:
-    """Return text with the markers as null."""
-    hits = pc.is_in(cells, value_set=pa.array(markers.texts, pa.string()))
+    """Return text with the markers as null; a dictionary without any of them stays one."""
+    marks = pa.array(markers.texts, pa.string())
+    if pa.types.is_dictionary(cells.type):
+        if not pc.any(pc.is_in(as_text(cells.dictionary), value_set=marks)).as_py():
+            return cells
+        cells = as_text(cells)
+    hits = pc.is_in(cells, value_set=marks)
     return pc.if_else(hits, pa.scalar(None, pa.string()), cells)
+
+
+def blanked(cells: pa.Array, rows: NDArray[np.bool_]) -> pa.Array:
+    """Return a column in which some rows are null."""
+    if pa.types.is_dictionary(cells.type):
+        indices = pc.if_else(pa.array(rows), pa.scalar(None, cells.indices.type), cells.indices)
+        return pa.DictionaryArray.from_arrays(indices, cells.dictionary)
+    return pc.if_else(pa.array(rows), pa.scalar(None, cells.type), cells)
 
 
 def _plain_text(cells: pa.Array, markers: Markers) -> tuple[pa.Array, NDArray[np.bool_] | None]:
     """Return numbers from text with decimal points: at once where all of it is well formed."""
+    if not pa.types.is_string(cells.type):
+        return _checked(without_texts(as_text(cells), markers))
     try:
-        if pa.types.is_string(cells.type):
-            return cells.cast(pa.float64()), None
+        return cells.cast(pa.float64()), None
     except pa.ArrowInvalid:
-        pass
-    return _checked(without_texts(as_text(cells), markers))
+        text = without_texts(as_text(cells), markers)
+    try:
+        return text.cast(pa.float64()), None
+    except pa.ArrowInvalid:
+        return _checked(_with_plain_minus(text))
 
 
-def _marked_text(
-    cells: pa.Array, markers: Markers, decimal: str, thousands: str
+def _spelled_text(
+    cells: pa.Array, markers: Markers, spelling: Spelling
 ) -> tuple[pa.Array, NDArray[np.bool_] | None]:
-    """Return numbers from text with other marks; a mark in the wrong place is a bad cell."""
-    text = without_texts(as_text(cells), markers)
+    """Return numbers from text in another spelling; a mark in the wrong place is a bad cell."""
+    text = _with_plain_minus(without_texts(as_text(cells), markers))
+    if spelling.units:
+        text = without_texts(_without_units(text, spelling.units), markers)
+    decimal, thousands = spelling.decimal, spelling.thousands
+    if thousands in ALIKE:
+        text = pc.replace_substring_regex(text, ALIKE[thousands], thousands)
     point, mark = "\\" + decimal, "\\" + thousands
     whole = rf"(\d+|\d{{1,3}}({mark}\d{{3}})+)" if thousands else r"\d+"
     pattern = rf"^[+-]?({whole}({point}\d*)?|{point}\d+)([eE][+-]?\d+)?$"
@@ -169,6 +203,18 @@ def _marked_text(
     values, _ = _checked(pc.if_else(fits, plain, pa.scalar(None, pa.string())))
     bad = ~np.asarray(fits)
     return values, bad if bad.any() else None
+
+
+def _with_plain_minus(text: pa.Array) -> pa.Array:
+    """Return text in which the typographer's minus is the keyboard's."""
+    return pc.replace_substring(text, "\u2212", "-")
+
+
+def _without_units(text: pa.Array, units: Sequence[str]) -> pa.Array:
+    """Return text without a unit before or behind, the longest that fits."""
+    either = "|".join(re.escape(unit) for unit in sorted(units, key=len, reverse=True))
+    blanks = r"[\s\x{A0}\x{202F}]*"
+    return pc.replace_substring_regex(text, f"^(?:{either}){blanks}|{blanks}(?:{either})$", "")
 
 
 def _checked(text: pa.Array) -> tuple[pa.Array, NDArray[np.bool_] | None]:

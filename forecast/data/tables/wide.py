@@ -14,7 +14,7 @@ from forecast.data.tables.faults import Faults, Site
 from forecast.data.tables.opened_table import OpenedTable, Piece
 from forecast.data.tables.reading_state import ReadingState, encode_ids
 from forecast.data.tables.row_times import Instants
-from forecast.data.tables.text_values import markers_of
+from forecast.data.tables.text_values import blanked, markers_of
 from forecast.data.tables.timestamps import joined, to_stamps
 from forecast.errors import ConfigError
 
@@ -53,10 +53,14 @@ class WideColumns:
         shared = np.zeros(piece.rows, dtype=np.int32)
         time, refused = self._instants.of(piece.columns, shared, site)
         values = np.empty((len(self.series), piece.rows))
+        is_empty = np.ones(piece.rows, dtype=bool)
+        out = (refused.empty | refused.bad) & (self.state.data.bad_rows == "drop")
         for position, name in enumerate(self.series):
             cells = piece.columns[name]
-            values[position] = self.state.values(name, cells, site, like=self.channel)
-        is_empty = np.isnan(values).all(axis=0)
+            is_empty[out] &= np.asarray(cells.is_null())[out]
+            kept = blanked(cells, out) if out.any() else cells
+            values[position] = self.state.values(name, kept, site, like=self.channel)
+        is_empty &= np.isnan(values).all(axis=0)
         empty, no_time = refused.empty & is_empty, refused.empty & ~is_empty
         notes.empty.add_rows(empty, site.place)
         if self.state.data.bad_rows == "refuse":
