@@ -56,7 +56,11 @@ Part = Annotated[
 
 
 class Split(Section):
-    """Train, dev and test by target time, one cut over all series."""
+    """Train, dev and test by target time, one cut over all series.
+
+    A share that would hold under 4 horizons or 2 main seasons takes that many steps instead, as far
+    as train keeps half of the whole.
+    """
 
     train: Number = Field(0.98, gt=0, lt=1)
     """Share for training (with the calibration slice at its end); where dev or test is a duration

@@ -99,8 +99,9 @@ def _spans(
         )
     except (ConfigError, DataError) as error:
         return None, [Finding("error", "split", str(error), 1, setting="split")]
-    notes = [Finding("warning", "split", text, 1, setting="split") for text in parts.warnings]
-    return parts.spans, notes
+    found = [Finding("note", "split", text, 1, setting="split") for text in parts.notes]
+    found += [Finding("warning", "split", text, 1, setting="split") for text in parts.warnings]
+    return parts.spans, found
 
 
 def _print(config: Config, findings: list[Finding], panel: Panel | None) -> None:

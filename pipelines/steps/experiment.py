@@ -49,7 +49,7 @@ def spec_of(config: Config) -> Spec:
 
 
 def split_of(config: Config, panel: Panel) -> Split:
-    """Return the config's split of the panel; says what is thin about it."""
+    """Return the config's split of the panel; says what it decided and what is thin about it."""
     from forecast.data.windows.splits import split_windows
 
     parts = config.split
@@ -67,6 +67,8 @@ def split_of(config: Config, panel: Panel) -> Split:
         season=config.season,
     )
     if rank() == 0:
+        for note in split.notes:
+            say(note)
         for warning in split.warnings:
             say(f"warning: {warning}", error=True)
     return split

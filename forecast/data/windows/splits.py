@@ -14,6 +14,8 @@ from forecast.data.windows.candidates import Candidates
 from forecast.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
@@ -25,7 +27,25 @@ Spans = dict[str, "NDArray[np.int64]"]
 """Grid intervals [first, stop) of each part's targets, (R, 2), in order."""
 
 PARTS = ("train", "calibration", "dev", "test")
+HELD_BACK = ("dev", "test", "calibration")
 MOST_BLOCKS = 24
+
+
+class Need(NamedTuple):
+    """What a part must hold for figures on it to mean something: 4 horizons, 2 main seasons."""
+
+    horizon: int
+    season: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of the longer of the two."""
+        return max(4 * self.horizon, 2 * self.season)
+
+    @property
+    def why(self) -> str:
+        """Which of the two it is."""
+        return "4 horizons" if self.steps == 4 * self.horizon else "2 main seasons"
 
 
 class Split(NamedTuple):
@@ -43,6 +63,8 @@ class Split(NamedTuple):
         Grid intervals of each part's targets.
     warnings : tuple of str
         What is thin about this split.
+    notes : tuple of str
+        What it has decided: parts that are larger than their share.
     """
 
     train: WindowIndex
@@ -53,6 +75,7 @@ class Split(NamedTuple):
     held_out: NDArray[np.int64]
     spans: Spans
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def split_windows(
@@ -77,7 +100,8 @@ def split_windows(
     train, dev, test, calibration
         Shares of the span, steps or durations; `calibration` is taken from train. Where `dev` or
         `test` is no share, a `train` share means what they leave. A `train` in steps begins with
-        the data, otherwise `test` ends with it.
+        the data, otherwise `test` ends with it. A share under 4 horizons or 2 main seasons becomes
+        that long, as far as train keeps half of the span, see `enlarged`.
     scheme
         `chronological`: train, calibration (the end of train), dev, test in this order.
         `blocked`: calibration, dev and test are blocks drawn from the whole span, train the rest.
@@ -87,7 +111,7 @@ def split_windows(
         Share of the context's steps with an observed target below which a window is left out,
         as is one without any observed target.
     season
-        Steps of the main season, for the warnings.
+        Steps of the main season: two of them, or 4 horizons, are what a part should hold.
     seed
         Of the draw of blocks.
 
@@ -99,7 +123,8 @@ def split_windows(
         When the data is too short for a part to hold two horizons, or has no usable windows.
     """
     first, stop = _observed_span(panel)
-    sizes = _sizes(panel, stop - first, {"train": train, "dev": dev, "test": test}, calibration)
+    asked = {"train": train, "calibration": calibration, "dev": dev, "test": test}
+    sizes, notes = _sizes(panel, stop - first, asked, need=Need(horizon, season or 0))
     for part in PARTS:
         _require_two_horizons(part, sizes[part], horizon, stop - first)
     if scheme == "blocked":
@@ -124,7 +149,8 @@ def split_windows(
         train_end=train_end,
         held_out=held_out,
         spans=spans,
-        warnings=_warnings(sizes, horizon, season or 0),
+        warnings=_warnings(sizes, Need(horizon, season or 0)),
+        notes=notes,
     )
 
 
@@ -159,36 +185,70 @@ def _observed_span(panel: Panel) -> tuple[int, int]:
     return int((panel.start + begin)[has_any].min()), int((panel.start + end)[has_any].max())
 
 
-def _sizes(panel: Panel, span: int, parts: dict[str, Part], calibration: Part) -> dict[str, int]:
-    """Count the steps of each part, calibration taken out of train."""
+def _sizes(
+    panel: Panel, span: int, parts: dict[str, Part], *, need: Need
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Count the steps of each part, calibration taken out of train; say what was enlarged."""
     shares = {name: part for name, part in parts.items() if isinstance(part, float)}
-    for name, share in {**shares, "calibration": calibration}.items():
-        if isinstance(share, float) and not 0.0 <= share < 1.0:
+    for name, share in shares.items():
+        if not 0.0 <= share < 1.0:
             raise ConfigError(f"split.{name}: {share} is no share between 0 and 1")
-    if len(shares) == len(parts) and sum(shares.values()) > 1 + 1e-9:
-        raise ConfigError(f"split: {parts} add up to more than the whole; make them 1 together")
+    whole = [shares[name] for name in ("train", "dev", "test") if name in shares]
+    if len(whole) == 3 and sum(whole) > 1 + 1e-9:
+        raise ConfigError(f"split: {shares} add up to more than the whole; make them 1 together")
     steps = {name: _steps(panel, part, span) for name, part in parts.items()}
-    held, rest = _steps(panel, calibration, span), span - steps["dev"] - steps["test"]
-    if "train" in shares and len(shares) < len(parts):
-        steps["train"] = rest
-    if steps["train"] > rest and not isinstance(parts["train"], float):
+    held = {name: steps[name] for name in HELD_BACK}
+    growing = [name for name in HELD_BACK if shares.get(name, 0) > 0 and "train" in shares]
+    grown = dict(enlarged(held, growing, need=need, most=span // 2))
+    if "calibration" in growing and grown["calibration"] < 2 * need.horizon:
+        grown["calibration"] = 0  # nothing can be calibrated on so little
+    rest = span - grown["dev"] - grown["test"]
+    if "train" not in shares and steps["train"] > rest:
         raise DataError(
             f"the readings span {span} steps, but split.train, dev and test ask for "
-            f"{sum(steps.values())}; make one of them smaller"
+            f"{steps['train'] + span - rest}; make one of them smaller"
         )
-    steps["train"] = min(steps["train"], rest)
-    if steps["train"] <= held:
+    train = rest if len(whole) < 3 and "train" in shares else min(steps["train"], rest)
+    if train <= grown["calibration"]:
         raise DataError(
             f"the readings span {span} steps: nothing is left for train beside calibration "
-            f"{held}, dev {steps['dev']} and test {steps['test']}; make split.calibration, "
-            "split.dev or split.test smaller"
+            f"{grown['calibration']}, dev {grown['dev']} and test {grown['test']}; make "
+            "split.calibration, split.dev or split.test smaller"
         )
-    return {
-        "train": steps["train"] - held,
-        "calibration": held,
-        "dev": steps["dev"],
-        "test": steps["test"],
-    }
+    sizes = {**grown, "train": train - grown["calibration"]}
+    return {name: sizes[name] for name in PARTS}, _notes(held, grown, need)
+
+
+def enlarged(
+    held: dict[str, int], growing: Sequence[str], *, need: Need, most: int
+) -> dict[str, int]:
+    """Give the `growing` parts the steps they need, all alike, `most` for all parts together.
+
+    Where that is too little for two horizons each, dev and test come first.
+
+    Examples
+    --------
+    >>> enlarged({"dev": 7, "test": 7, "calibration": 14}, ["dev", "test", "calibration"],
+    ...          need=Need(30, 7), most=362)
+    {'dev': 120, 'test': 120, 'calibration': 120}
+    """
+    without_late = [name for name in growing if name != "calibration"]
+    for names in (growing, without_late):
+        for level in range(need.steps, 2 * need.horizon - 1, -1):
+            sizes = {
+                name: max(size, level) if name in names else size for name, size in held.items()
+            }
+            if sum(sizes.values()) <= most:
+                return sizes
+    return held
+
+
+def _notes(held: dict[str, int], grown: dict[str, int], need: Need) -> tuple[str, ...]:
+    changed = [name for name in HELD_BACK if grown[name] != held[name]]
+    if not changed:
+        return ()
+    moves = ", ".join(f"{name} {grown[name]} in place of {held[name]}" for name in changed)
+    return (f"split: {moves} steps, for {need.why} ({need.steps}) or as many as leave train half",)
 
 
 def _steps(panel: Panel, part: Part, span: int) -> int:
@@ -198,10 +258,11 @@ def _steps(panel: Panel, part: Part, span: int) -> int:
 def _require_two_horizons(name: str, steps: int, horizon: int, span: int) -> None:
     if steps >= 2 * horizon or (name == "calibration" and steps == 0):
         return
+    shorter = f" to {span // 8} steps or fewer" if span >= 8 else "; the readings are too few"
     raise DataError(
         f"split.{name}: {steps} of {span} steps are too few for two horizons of {horizon}; set "
         f"split.{name} to {2 * horizon} steps or more ({2 * horizon / span:.2g} of the whole), or "
-        "shorten windows.horizon"
+        f"shorten windows.horizon{shorter}"
     )
 
 
@@ -213,16 +274,13 @@ def _no_windows(name: str, steps: int, context_length: int, min_observed: float)
     )
 
 
-def _warnings(sizes: dict[str, int], horizon: int, season: int) -> tuple[str, ...]:
-    found = []
-    for name in ("dev", "test"):
-        least = max(4 * horizon, 2 * season)
-        if sizes[name] < least:
-            why = "4 horizons" if least == 4 * horizon else "2 main seasons"
-            found.append(
-                f"split.{name} holds {sizes[name]} steps, under {why} ({least}): its figures are "
-                "uncertain; the rolling backtest of `forecast evaluate` says more"
-            )
+def _warnings(sizes: dict[str, int], need: Need) -> tuple[str, ...]:
+    found = [
+        f"split.{name} holds {sizes[name]} steps, under {need.why} ({need.steps}): its figures are "
+        "uncertain; the rolling backtest of `forecast evaluate` says more"
+        for name in ("dev", "test")
+        if sizes[name] < need.steps
+    ]
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forecast.data.windows.scaling import fit_scaler
-from forecast.data.windows.splits import rolling_origins, split_windows
+from forecast.data.windows.splits import PARTS, rolling_origins, split_windows
 from forecast.errors import ConfigError, DataError
 from tests.builders import panel_of, ramp_panel
 
@@ -23,8 +23,8 @@ def test_parts_follow_each_other_and_share_no_target_step():
     for earlier, later in itertools.pairwise(seen):
         assert max(earlier) < min(later)
     assert max(seen[3]) == panel.start[0] + 1999
-    assert split.train_end.tolist() == [1920, 1920]
-    assert len(split.test.cutoff) == 2 * (20 - 5)
+    assert split.train_end.tolist() == [1912, 1912]
+    assert len(split.test.cutoff) == 2 * (24 - 5)
 
 
 def test_sizes_in_steps_are_laid_from_the_start():
@@ -39,7 +39,41 @@ def test_sizes_in_steps_are_laid_from_the_start():
 
 def test_a_part_without_two_horizons_is_refused():
     with pytest.raises(DataError, match=r"split.dev: 5 of 500 steps are too few for two horizons"):
-        split_windows(ramp_panel(500), context_length=10, horizon=5)
+        split_windows(ramp_panel(500), context_length=10, horizon=5, dev=5)
+    with pytest.raises(DataError, match=r"split.dev: 1 of 80 .* to 22 steps .* to 10 steps or few"):
+        split_windows(ramp_panel(80), context_length=10, horizon=11)
+
+
+@pytest.mark.parametrize(
+    ("span", "horizon", "season", "held"),
+    [
+        (725, 30, 7, (120, 120, 120)),  # two years of days, a month ahead
+        (17_420, 720, 24, (2880, 2880, 2880)),
+        (4380, 24, 24, (96, 96, 96)),  # half a year of hours
+        (52_000, 24, 24, (520, 520, 1040)),  # the shares are enough
+        (17_420, 1080, 24, (2903, 2903, 2903)),  # no more than leaves train half
+        (36, 3, 12, (6, 6, 6)),
+        (36, 4, 12, (8, 8, 0)),  # too few to calibrate
+    ],
+)
+def test_shares_grow_to_four_horizons_or_two_seasons(span, horizon, season, held):
+    split = split_windows(ramp_panel(span), context_length=horizon, horizon=horizon, season=season)
+    parts = ("train", "dev", "test", "calibration")
+    sizes = [int(np.diff(split.spans[part]).sum()) for part in parts]
+    assert tuple(sizes[1:]) == held
+    assert sizes[0] == span - sum(held) >= span // 2
+    need = max(4 * horizon, 2 * season)
+    assert len(split.warnings) == 2 * (held[0] < need)
+    assert len(split.notes) == (held[0] != round(0.01 * span))
+
+
+def test_only_shares_grow_and_the_line_says_so():
+    panel = ramp_panel(2000)
+    split = split_windows(panel, context_length=24, horizon=12, dev=24, calibration=0.1, season=24)
+    assert [int(np.diff(split.spans[part]).sum()) for part in PARTS] == [1728, 200, 24, 48]
+    assert split.notes == (
+        "split: test 48 in place of 20 steps, for 4 horizons (48) or as many as leave train half",
+    )
 
 
 def test_parts_that_do_not_fit_are_refused():
@@ -66,7 +100,7 @@ def test_dev_and_test_in_durations_leave_train_the_rest():
 
 def test_thin_parts_are_warned_about():
     panel = ramp_panel(3000)
-    split = split_windows(panel, context_length=24, horizon=8, season=24)
+    split = split_windows(panel, context_length=24, horizon=8, season=24, dev=30, test=30)
     assert [text.split(":")[0] for text in split.warnings] == [
         "split.dev holds 30 steps, under 2 main seasons (48)",
         "split.test holds 30 steps, under 2 main seasons (48)",
