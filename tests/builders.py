@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from forecast.data.grid import Grid
 from forecast.data.panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from forecast.data.chunk import Chunk, SeriesIds
 
 START = pd.Timestamp("2024-01-01T00:00Z")
 
@@ -67,3 +77,18 @@ def frame_of(n, series=1, *, period=24, frequency="1h", seed=0):
         y = 10 + i + np.sin(2 * np.pi * np.arange(n) / period) + 0.1 * random.standard_normal(n)
         parts.append(pd.DataFrame({"unique_id": f"s{i}", "ds": stamps, "y": y}))
     return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Chunks made in memory, as a source."""
+
+    chunks: Iterable[Chunk]
+    series_ids: SeriesIds
+    static_names: tuple[str, ...] = ()
+    static: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks."""
+        return iter(self.chunks)

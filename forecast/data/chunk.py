@@ -107,18 +107,3 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Chunk]:
         """Yield the chunks, once."""
         ...
-
-
-@dataclass(frozen=True)
-class Chunks:
-    """Chunks made in memory, as a source."""
-
-    chunks: Iterable[Chunk]
-    series_ids: SeriesIds
-    static_names: tuple[str, ...] = ()
-    static: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
-    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[Chunk]:
-        """Yield the chunks."""
-        return iter(self.chunks)

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.data.distance import kolmogorov_smirnov
 from forecast.evaluation import metrics as m
 from forecast.evaluation.backtest import Backtest
-from forecast.evaluation.drift import kolmogorov_smirnov, mean_shift, psi, separability
+from forecast.evaluation.drift import mean_shift, psi, separability
 
 PARTS = ("train", "calibration", "dev", "test")
 NOTABLE = 0.05  # of the naive error: smaller gaps are the noise of a part of some weeks

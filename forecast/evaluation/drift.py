@@ -43,17 +43,6 @@ def psi(reference: ArrayLike, current: ArrayLike, *, bins: int = 10) -> float:
     return float(np.sum((c - r) * np.log(c / r)))
 
 
-def kolmogorov_smirnov(first: ArrayLike, second: ArrayLike) -> float:
-    """Largest gap between two empirical distribution functions, 0 to 1 (Smirnov 1939)."""
-    a, b = np.sort(_finite(first)), np.sort(_finite(second))
-    if not a.size or not b.size:
-        return float("nan")
-    points = np.concatenate([a, b])
-    below_a = np.searchsorted(a, points, "right") / a.size
-    below_b = np.searchsorted(b, points, "right") / b.size
-    return float(np.abs(below_a - below_b).max())
-
-
 def mean_shift(reference: ArrayLike, current: ArrayLike) -> float:
     """Difference of the means in standard deviations of the reference."""
     old, new = _finite(reference), _finite(current)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from forecast.text import format_number
+
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c1e21;--soft:#5c6370;--paper:#fff;--line:#d9dce1;
 --mark:#0072b2}
@@ -66,21 +68,6 @@ def score_rows(table: Mapping[str, Mapping[str, float]], scores: Sequence[str]) 
     for name, row in table.items():
         rows.append([name, *(row.get(score, math.nan) for score in kept)])
     return Table(["", *kept], rows, marks_first=True)
-
-
-def format_number(value: float) -> str:
-    """Return a number with about four figures; NaN as a dash.
-
-    Examples
-    --------
-    >>> [format_number(x) for x in (3.14159, 12345.6, 0.01234, 8, float("nan"))]
-    ['3.142', '12,346', '0.01234', '8', '-']
-    """
-    if isinstance(value, float) and not math.isfinite(value):
-        return "-"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
 
 
 def _section(section: Section) -> str:

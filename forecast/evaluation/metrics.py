@@ -3,7 +3,7 @@
 Axes are named by letters: N windows, H steps of the horizon, T targets, Q quantile levels.
 `actual` and `forecast` are (N, H, T); `quantiles` are (N, H, T, Q). A pair is counted when both
 sides are numbers, so a missing actual is never scored as zero. `axis` names the axes that are
-averaged away (`OVER_ALL`, `PER_STEP`, `PER_WINDOW`, `PER_TARGET`); a cell with no pair is NaN.
+averaged away (`PER_STEP`, `PER_TARGET`, all where it is None); a cell with no pair is NaN.
 Every mean is one float64 sum over one count: the order and size of batches change nothing.
 """
 
@@ -15,9 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Array: TypeAlias = NDArray[np.float64]
 Axis: TypeAlias = int | tuple[int, ...] | None
 
-OVER_ALL: Axis = None
 PER_STEP: Axis = (0, 2)
-PER_WINDOW: Axis = (1, 2)
 PER_TARGET: Axis = (0, 1)
 
 

@@ -118,13 +118,6 @@ class Naive:
         return np.concatenate(points) if points else np.empty((0, self.horizon, targets), "f4")
 
 
-def persistence(
-    panel: Panel, train: WindowIndex, *, horizon: int, levels: Sequence[float] = LEVELS
-) -> Naive:
-    """Return the forecast that repeats the last value."""
-    return Naive.fit(panel, train, horizon=horizon, season=1, levels=levels)
-
-
 def with_band(point: NDArray[np.float32], index: WindowIndex, band: Band | None) -> Forecast:
     """Return a forecast of these points; without a band its quantiles have no levels."""
     n, horizon, targets = point.shape

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from forecast.data.panel.panel import newest_cutoff
 from forecast.errors import ConfigError, DataError
 from pipelines.pages.evaluation_page import (
     MODEL,
@@ -223,7 +224,7 @@ def _origins(
         raise ConfigError("--days and --from/--to exclude each other; give one of them")
     if days is not None and days < 1:
         raise ConfigError(f"--days {days}: at least one day is needed")
-    newest = int((panel.start + panel.observed_end()).max()) - 1 - config.horizon
+    newest = newest_cutoff(panel) - config.horizon
     stop = newest if last is None else grid_index(config, panel, last)
     if days is not None:
         begin = stop - panel.grid.steps(f"{days}d") + 1

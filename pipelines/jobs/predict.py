@@ -22,6 +22,7 @@ from forecast.forecasting.forecast_files import (
 )
 from forecast.forecasting.rolling_intervals import Live
 from forecast.forecasting.spec import index_at
+from forecast.text import decimals_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
@@ -189,12 +190,13 @@ def _show(config: Config, path: Path, *, written: int) -> None:
     shown = list(names)[:SHOWN_SERIES]
     low, high = _outer_levels(rows[0])
     zone = ZoneInfo(config.data.timezone)
+    digits = decimals_of(row[high] - row[low] if low else abs(row["y_hat"]) / 100 for row in rows)
     lines: dict[int, list[object]] = {}
     for row in rows:
         if (row["unique_id"], row["target"]) in shown and row["step"] <= SHOWN_STEPS:
             stamp = row["ds"].astimezone(zone).strftime("%Y-%m-%d %H:%M")
-            band = f" [{row[low]:.1f}, {row[high]:.1f}]" if low else ""
-            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:.1f}{band}")
+            band = f" [{row[low]:,.{digits}f}, {row[high]:,.{digits}f}]" if low else ""
+            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:,.{digits}f}{band}")
     share = round(100 * (float(high[1:]) - float(low[1:]))) if low else 0
     title = f"{config.name}: forecast" + (f" with {share} % interval" if low else "")
     heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in shown]

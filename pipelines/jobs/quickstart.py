@@ -7,7 +7,6 @@ Reads what `train` and `predict` left; trains and forecasts nothing itself.
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,9 @@ def _print_errors(config: Config) -> None:
     from pipelines.tracking import champion_bundle
 
     champion = champion_bundle(config)
-    origin = json.loads((champion.path / "bundle.json").read_text(encoding="utf-8"))["origin"]
+    from forecast.forecasting.bundle import read_manifest
+
+    origin = read_manifest(champion.path)["origin"]
     metrics = origin["metrics"]
     rows: list[list[object]] = [
         [f"this model, version {champion.version}", metrics["test_mae"], metrics.get("test_rmse")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from forecast.errors import ConfigError
-from pipelines.process.clock import Clock, MovedClock, WallClock, parse_instant
+from pipelines.process.clock import Clock, MovedClock, WallClock, minute_text, parse_instant
 from pipelines.process.clock import now as current_instant
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
@@ -114,7 +114,7 @@ def _clock(ledger: Ledger, plan: Plan, start: str | None) -> Clock:
     moved = parse_instant(start, where="--now")
     seen = [one for verb in plan.crons if (one := ledger.seen_until(verb))]
     if seen and min(seen) > moved:
-        say(f"the ledger goes on at {min(seen):%Y-%m-%dT%H:%MZ}, later than --now")
+        say(f"the ledger goes on at {minute_text(min(seen))}, later than --now")
         moved = min(seen)
     return MovedClock(moved)
 

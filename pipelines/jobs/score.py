@@ -15,7 +15,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.duration import duration_s
+from forecast.data.panel.panel import instant_text, newest_cutoff
 from forecast.errors import DataError
+from forecast.forecasting.bundle import read_manifest
+from pipelines.process.clock import minute_text
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.gate import write_findings
@@ -83,8 +86,7 @@ def run(config: Config) -> int | None:
 
 def newest_reading(panel: Panel) -> pd.Timestamp:
     """Return the time of the newest reading of any series."""
-    index = int((panel.start + panel.observed_end()).max()) - 1
-    return pd.Timestamp(int(panel.grid.time(np.array([index]))[0]), tz="UTC")
+    return pd.Timestamp(instant_text(panel, newest_cutoff(panel)))
 
 
 def update(
@@ -202,8 +204,7 @@ def _psi(
 
 def _champion(config: Config) -> Champion:
     found = champion_bundle(config)
-    manifest = json.loads((found.path / "bundle.json").read_text(encoding="utf-8"))
-    origin = manifest["origin"]
+    origin = read_manifest(found.path)["origin"]
     error = origin.get("metrics", {}).get("test_mae", math.nan)
     return Champion(found.version, origin.get("data_until"), float(error))
 
@@ -237,9 +238,7 @@ def _show(config: Config, scores: pd.DataFrame, champion: Champion, newest: pd.T
         rows.append([f"{days:g} days", *(one[name] for name in names), int(one["count"])])
     rows.append([f"version {champion.version} at training", champion.test_mae, *[None] * 5])
     columns = ["scored", "MAE", "RMSE", "bias", "80 % covers", "flagged", "values"]
-    table(
-        f"{config.name}: forecasts against readings until {newest:%Y-%m-%dT%H:%MZ}", columns, rows
-    )
+    table(f"{config.name}: forecasts against readings until {minute_text(newest)}", columns, rows)
 
 
 def _read(path: Path) -> pd.DataFrame | None:

@@ -56,6 +56,15 @@ def parse_instant(text: str, *, where: str) -> datetime:
     return instant.astimezone(UTC)
 
 
+def minute_text(instant: datetime) -> str:
+    """Return an instant to the minute in UTC, as messages and folders name it.
+
+    >>> minute_text(datetime(2013, 12, 1, 7, 30, tzinfo=UTC))
+    '2013-12-01T07:30Z'
+    """
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
 class Clock(Protocol):
     """What time it is for the scheduler, and how it passes."""
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipelines.process.clock import SLICE_S, VARIABLE, Clock
+from pipelines.process.clock import SLICE_S, VARIABLE, Clock, minute_text
 from pipelines.process.console import say
 from pipelines.scheduling.cron import due_between, due_times
 from pipelines.scheduling.ledger import DONE, FAILED, SKIPPED, Job, Ledger
@@ -260,7 +260,7 @@ def _back_off_s(attempt: int) -> int:
 
 
 def _name(job: Job) -> str:
-    return f"{job.due:%Y-%m-%dT%H:%MZ} {job.verb}"
+    return f"{minute_text(job.due)} {job.verb}"
 
 
 def _span(seconds: float) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.config import Config
+    from forecast.config.modelling import Training
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
     from forecast.forecasting.forecaster import Forecaster
@@ -110,8 +111,7 @@ def fit_config(
 
     spec = replace(spec_of(config), categories=tuple(panel.categories.items()))
     training = config.training
-    drawn = min(training.windows_per_epoch or len(split.train), len(split.train))
-    steps = training.epochs * max(1, drawn // training.batch_size)
+    steps = training.epochs * steps_per_epoch(training, len(split.train.series))
     metric = config.objective.metric
 
     def tell(epoch: int, numbers: dict[str, float]) -> None:
@@ -135,6 +135,12 @@ def fit_config(
             on_epoch=tell,
             on_step=done if is_terminal() else None,
         )
+
+
+def steps_per_epoch(training: Training, windows: int) -> int:
+    """Return the optimiser steps of an epoch over `windows` windows of train."""
+    drawn = min(training.windows_per_epoch or windows, windows)
+    return max(1, drawn // training.batch_size)
 
 
 def history_frame(panel: Panel, cutoff: int, *, steps: int) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from forecast.data.tables import SourceFile, read_tables, source_files
 from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
 from forecast.errors import DataError
-from pipelines.process.clock import moved_now
+from pipelines.process.clock import minute_text, moved_now
 from pipelines.process.console import say
 from pipelines.process.lock import rank, run_lock
 
@@ -52,7 +52,7 @@ def prepare(config: Config, *, force: bool = False) -> Panel:
     moved = moved_now()
     if moved is None:
         return panel
-    say(f"prepare: only what was known at {moved:%Y-%m-%dT%H:%MZ} is used")
+    say(f"prepare: only what was known at {minute_text(moved)} is used")
     return panel_as_of(panel, int(moved.timestamp()) * 1_000_000_000)
 
 
@@ -226,7 +226,7 @@ def _print_account(panel: Panel) -> None:
 def _size(panel: Panel) -> str:
     ends = panel.start + panel.length - 1
     first, last = (
-        pd.Timestamp(int(panel.grid.time(step.reshape(1))[0]), tz="UTC").strftime("%Y-%m-%dT%H:%MZ")
+        minute_text(pd.Timestamp(int(panel.grid.time(step.reshape(1))[0]), tz="UTC"))
         for step in (panel.start.min(), ends.max())
     )
     return (

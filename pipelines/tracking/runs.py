@@ -162,7 +162,7 @@ class Run:
                 name=RUN_FOLDER,
                 flavor=mlflow.pyfunc,
                 run_id=self.run_id,
-                python_model=str(Path(__file__).parents[1] / "pyfunc.py"),
+                python_model=str(Path(__file__).with_name("pyfunc.py")),
                 artifacts={"bundle": str(bundle)},
                 signature=mlflow.models.infer_signature(_open(history), _open(forecast)),
                 pip_requirements=_requirements(),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from forecast.data.distance import kolmogorov_smirnov
 from forecast.evaluation.drift import (
     channel_psi,
-    kolmogorov_smirnov,
     mean_shift,
     psi,
     separability,

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 
 from forecast.data.windows.splits import split_windows
 from forecast.data.windows.windows import WindowIndex, thin
-from forecast.evaluation.naive_baselines import Naive, fit_band, persistence
+from forecast.evaluation.naive_baselines import Naive, fit_band
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.forecasting.fallback import repeat_season
 from forecast.models.linear.path import carry_forward
@@ -61,7 +61,7 @@ def test_a_naive_forecast_equals_its_definition(season):
 def test_on_a_ramp_every_index_is_exact():
     panel = ramp_panel(60)
     index = every_cutoff(panel, 20)
-    last = persistence(panel, every_cutoff(panel, 20), horizon=H).predict(panel, index)
+    last = Naive.fit(panel, every_cutoff(panel, 20), horizon=H, season=1).predict(panel, index)
     np.testing.assert_array_equal(
         last.point[..., 0], np.repeat((index.cutoff - 1)[:, None], H, axis=1)
     )

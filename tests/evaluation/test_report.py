@@ -12,6 +12,7 @@ from forecast.evaluation import figures as f
 from forecast.evaluation import html as r
 from forecast.evaluation.backtest import run_backtest, score_table
 from forecast.evaluation.naive_baselines import Naive
+from forecast.text import format_number
 from tests.builders import sine_panel
 
 
@@ -98,8 +99,8 @@ def test_the_page_stands_alone(case):
 
 
 def test_numbers_are_readable():
-    assert r.format_number(0.123456) == "0.1235"
-    assert r.format_number(float("inf")) == "-"
+    assert format_number(0.123456) == "0.1235"
+    assert format_number(float("inf")) == "-"
 
 
 def test_the_newest_whole_window_of_each_series_is_shown(case):

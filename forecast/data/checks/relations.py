@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.checks.finding import Finding, stamp
+from forecast.data.distance import kolmogorov_smirnov
 from forecast.data.panel import Panel
 
 LEAK_STEPS = 20_000
@@ -159,7 +160,7 @@ def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Itera
             other = _values_within(panel, target, spans[part])
             if len(train) < 100 or len(other) < 10:
                 continue
-            distance = _distance(train, other)
+            distance = kolmogorov_smirnov(train, other)
             if distance > FAR_APART:
                 yield Finding(
                     "warning",
@@ -184,12 +185,3 @@ def _values_within(
             part = block[max(first - start, 0) : max(stop - start, 0) : every, channel]
             parts.append(part[~np.isnan(part)])
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
-
-
-def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the Kolmogorov-Smirnov distance of two samples."""
-    one, other = np.sort(one), np.sort(other)
-    both = np.concatenate([one, other])
-    below_one = np.searchsorted(one, both, side="right") / len(one)
-    below_other = np.searchsorted(other, both, side="right") / len(other)
-    return float(np.abs(below_one - below_other).max())

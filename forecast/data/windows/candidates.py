@@ -1,4 +1,4 @@
-"""Which cutoffs of a panel make a usable window; divides them into no parts."""
+"""Which cutoffs of a panel make a usable window."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
 
 class Candidates:
-    """Which cutoffs of a panel make a usable window.
+    """Which cutoffs of a panel make a usable window: one with an observed target in its horizon.
 
     Parameters
     ----------
     min_observed
         Share of the context's steps that need an observed target.
-    needs_actuals
-        Whether the horizon needs an observed target.
     """
 
     def __init__(
@@ -31,14 +29,11 @@ class Candidates:
         context_length: int,
         horizon: int,
         min_observed: float,
-        *,
-        needs_actuals: bool = True,
     ) -> None:
         self.panel = panel
         self.context_length = context_length
         self.horizon = horizon
         self.min_observed = min_observed
-        self.needs_actuals = needs_actuals
 
     def within(self, intervals: NDArray[np.int64], stride: int) -> WindowIndex:
         """Windows whose targets lie wholly within one of the grid intervals."""
@@ -66,8 +61,6 @@ class Candidates:
         np.cumsum(~np.isnan(block).all(axis=1), out=seen[1:])
         past = seen[cutoff] - seen[np.maximum(cutoff - self.context_length, 0)]
         future = seen[np.minimum(cutoff + self.horizon, length)] - seen[cutoff]
-        is_usable = past >= self.min_observed * self.context_length
-        if self.needs_actuals:
-            is_usable &= future > 0
+        is_usable = (past >= self.min_observed * self.context_length) & (future > 0)
         usable: NDArray[np.int64] = cutoff[is_usable]
         return usable

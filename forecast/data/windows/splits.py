@@ -161,16 +161,13 @@ def rolling_origins(
     first: int,
     last: int,
     stride: int = 1,
-    needs_actuals: bool = True,
 ) -> WindowIndex:
     """Cutoffs whose last step is the grid index `first`, `first + stride`, ... up to `last`.
 
-    A series takes part where it has a past and, if `needs_actuals`, at least one observed target
-    in the horizon.
+    A series takes part where it has a past and at least one observed target in the horizon.
     """
     origins = np.arange(first, last + 1, stride, dtype=np.int64) + 1
-    windows = Candidates(panel, 1, horizon, 0.0, needs_actuals=needs_actuals)
-    return windows.select(origins)
+    return Candidates(panel, 1, horizon, 0.0).select(origins)
 
 
 def _observed_span(panel: Panel) -> tuple[int, int]:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.data.chunk import Chunk, Chunks, SeriesIds
+from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.grid import Grid
 from forecast.data.panel import PanelSpec, build_panel, open_panel
 from forecast.data.panel.append import CannotAppendError, append_panel
+from tests.builders import Chunks
 
 HOUR = 3_600_000_000_000
 T0 = 473_352 * HOUR

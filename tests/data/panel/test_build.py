@@ -2,13 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.chunk import MISSING_TIME, Chunk, Chunks, SeriesIds
+from forecast.data.chunk import MISSING_TIME, Chunk, SeriesIds
 from forecast.data.grid import Grid
 from forecast.data.panel import open_panel
 from forecast.data.panel.build import build_panel
 from forecast.data.panel.rules import PanelSpec
 from forecast.data.panel.spill_file import Spill
 from forecast.errors import DataError
+from tests.builders import Chunks
 
 HOUR = 3_600_000_000_000
 T0 = 473_352 * HOUR  # 2024-01-01T00:00Z

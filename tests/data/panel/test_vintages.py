@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.data.chunk import MISSING_TIME, Chunk, Chunks, SeriesIds
+from forecast.data.chunk import MISSING_TIME, Chunk, SeriesIds
 from forecast.data.grid import Grid
 from forecast.data.panel import PanelSpec, build_panel, open_panel, panel_as_of, write_panel
 from forecast.data.windows.scaling import fit_scaler
 from forecast.data.windows.windows import Windows
+from tests.builders import Chunks
 
 HOUR = 3_600_000_000_000
 T0 = 473_352 * HOUR

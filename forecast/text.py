@@ -1,0 +1,32 @@
+"""Numbers as people read them: significant digits at any scale."""
+
+import math
+from collections.abc import Iterable
+
+
+def format_number(value: float) -> str:
+    """Return a number with about four significant digits; NaN and infinities as a dash.
+
+    >>> [format_number(x) for x in (3.14159, 12345.6, 0.01234, 8, float("nan"))]
+    ['3.142', '12,346', '0.01234', '8', '-']
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "-"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def decimals_of(spreads: Iterable[float]) -> int:
+    """Return the decimals that show differences of these sizes with two significant digits.
+
+    Used for a column of values whose differences matter more than their level, such as
+    forecasts beside the width of their band.
+
+    >>> [decimals_of([x]) for x in (640.0, 8.3, 0.021)]
+    [0, 1, 3]
+    """
+    sizes = sorted(x for x in spreads if math.isfinite(x) and x > 0)
+    if not sizes:
+        return 1
+    return min(12, max(0, 1 - math.floor(math.log10(sizes[len(sizes) // 2]))))
