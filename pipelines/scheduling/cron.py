@@ -1,7 +1,8 @@
 """When a cron expression is due, right across clock changes; runs nothing.
 
 In the hour that a clock change repeats, a job at a fixed hour is due once and a job of every
-hour is due in both; in the hour that is skipped, a job at a fixed time is due at its end.
+hour (`*`, `*/1`, `0-23`) is due in both; in the hour that is skipped, a job at a fixed time is due
+at its end.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def due_times(expression: str, zone: str, *, after: datetime) -> Iterator[dateti
     >>> next(due_times("30 2 * * *", "America/New_York", after=spring)).isoformat()
     '2024-03-10T07:00:00+00:00'
     """
+    expression = _with_plain_hours(expression)
     is_every_hour = expression.split()[1].startswith("*")
     local = after.astimezone(ZoneInfo(zone))
     instants = croniter(expression, local)
@@ -52,3 +54,15 @@ def due_between(expression: str, zone: str, *, after: datetime, until: datetime)
             break
         found.append(due)
     return found
+
+
+def _with_plain_hours(expression: str) -> str:
+    """Write hours that name each of the 24 as `*`: only so does croniter repeat an hour.
+
+    >>> [_with_plain_hours(f"5 {hours} * * *") for hours in ("0-23", "0-11,12-23", "*/2")]
+    ['5 * * * *', '5 * * * *', '5 */2 * * *']
+    """
+    minute, hours, *rest = expression.split()
+    named = croniter.expand(expression)[0][1]
+    is_every_hour = named == ["*"] or set(range(24)) <= set(named)
+    return " ".join([minute, "*" if is_every_hour else hours, *rest])

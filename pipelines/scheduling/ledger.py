@@ -80,6 +80,18 @@ class Ledger:
                 (verb, until.isoformat(), until.isoformat()),
             )
 
+    def forget_after(self, instant: datetime) -> int:
+        """Forget every run due after an instant, for a clock that was ahead; return how many.
+
+        They are due again when their time comes.
+        """
+        text = instant.isoformat()
+        with self._together():
+            count = self._database.execute("DELETE FROM jobs WHERE due > ?", (text,)).rowcount
+            self._database.execute("DELETE FROM attempts WHERE due > ?", (text,))
+            self._database.execute("UPDATE seen SET until = ? WHERE until > ?", (text, text))
+        return int(count)
+
     def pending(self) -> list[Job]:
         """Return the runs that are due and not over, oldest first."""
         rows = self._all("SELECT verb, due FROM jobs WHERE state = ? ORDER BY due, verb", PENDING)

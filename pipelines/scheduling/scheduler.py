@@ -34,6 +34,7 @@ TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # starts in all by exit code; config, model: 
 TRIES_INTERRUPTED = 3  # of a job that a signal or a crash ended
 BACK_OFF_S = (30, 120, 300)  # between two starts of one job; the last one repeats
 LATE_S = 60.0  # a start later than this is reported as late
+CLOCK_STEP = timedelta(minutes=5)  # a clock set back by less is being adjusted, not mended
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Scheduler:
         return True
 
     def _write_down(self, now: datetime) -> None:
+        self._mend_clock(now)
         for verb, expression in self.plan.crons.items():
             seen = self.ledger.seen_until(verb)
             due = (
@@ -130,6 +132,20 @@ class Scheduler:
                 self._supersede(verb, fresh)
             self.ledger.write_down(verb, until=max(now, seen or now), due=fresh, skipped=missed)
             _report_missed(verb, len(fresh), len(missed))
+
+    def _mend_clock(self, now: datetime) -> None:
+        """Let no run that was written down by a clock ahead of time stand in for a due one."""
+        if self.clock.is_moved:
+            return
+        seen = [one for verb in self.plan.crons if (one := self.ledger.seen_until(verb))]
+        if not seen or max(seen) <= now + CLOCK_STEP:
+            return
+        count = self.ledger.forget_after(now)
+        say(
+            f"the clock was ahead: the ledger goes on to {max(seen):%Y-%m-%dT%H:%MZ}, and it is "
+            f"{now:%Y-%m-%dT%H:%MZ}; {count} runs due after now will be due again",
+            error=True,
+        )
 
     def _supersede(self, verb: str, fresh: list[datetime]) -> None:
         """Let a newer due run replace older ones that wait for another try."""
@@ -200,6 +216,8 @@ class Scheduler:
         if not attempts:
             return job.due
         ended = attempts[-1].ended or attempts[-1].started
+        if ended > self.clock.now() + CLOCK_STEP:
+            return job.due  # tried by a clock that was ahead
         return ended + timedelta(seconds=_back_off_s(len(attempts)))
 
     def _next_wake(self, now: datetime) -> datetime | None:

@@ -24,6 +24,17 @@ def test_an_hourly_job_runs_in_every_real_hour_of_a_25_hour_day() -> None:
     assert len(_texts("10 * * * *", "2024-11-03T04:00", "2024-11-04T05:00")) == 25
 
 
+@pytest.mark.parametrize("hours", ["0-23", "0-23/1", "*/1", "0-11,12-23"])
+def test_every_spelling_of_every_hour_keeps_the_repeated_one(hours: str) -> None:
+    span = ("2024-11-03T04:00", "2024-11-04T05:00")
+    assert _texts(f"10 {hours} * * *", *span) == _texts("10 * * * *", *span)
+    assert len(_texts(f"*/30 {hours} * * *", *span)) == 50
+
+
+def test_a_range_of_some_hours_runs_once_in_the_repeated_hour() -> None:
+    assert len(_texts("10 0-12 * * *", "2024-11-03T04:00", "2024-11-04T05:00")) == 13
+
+
 def test_an_hourly_job_runs_23_times_on_a_23_hour_day() -> None:
     assert len(_texts("10 * * * *", "2024-03-10T05:00", "2024-03-11T04:00")) == 23
 

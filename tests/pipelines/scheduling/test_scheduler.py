@@ -99,6 +99,58 @@ def test_runs_due_together_follow_the_order_of_the_loop(in_folder: Path) -> None
     assert [verb for verb, _ in _told()] == ["predict", "score", "evaluate", "retrain"]
 
 
+class _WallThatJumps:
+    """A wall clock of the test's own: waiting moves it on at once."""
+
+    is_moved = False
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def wait(self, until: datetime) -> None:
+        self._now = max(self._now, until)
+
+
+def _run_on_the_wall(plan: Plan, start: datetime, until: datetime) -> Ledger:
+    ledger = Ledger(Path("ledger.sqlite"))
+    Scheduler(plan, ledger, _WallThatJumps(start)).run(until)
+    return ledger
+
+
+def test_a_clock_that_was_ahead_for_days_loses_no_run_once_it_is_right(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = _plan(HOURLY, catch_up=timedelta(hours=3))
+    _run_on_the_wall(plan, START, _hours(1)).close()
+    _run_on_the_wall(plan, _hours(120), _hours(121)).close()  # ahead by five days
+    Path("jobs.txt").unlink()
+    ledger = _run_on_the_wall(plan, _hours(2), _hours(8))
+    assert ledger.count("predict", DONE) - 1 == len(_told()) == 6  # 00:10 before, six from 02:10
+    assert ledger.count("predict", SKIPPED) == 1  # 01:10, which the jump left behind
+    assert ledger.newest("predict") == _hours(7) + timedelta(minutes=10)
+    assert "the clock was ahead: the ledger goes on to 2024-01-0" in capsys.readouterr().err
+
+
+def test_a_clock_set_back_by_seconds_doubles_no_run(in_folder: Path) -> None:
+    _run_on_the_wall(_plan(HOURLY), START, _hours(1.2)).close()
+    before = len(_told())
+    _run_on_the_wall(_plan(HOURLY), _hours(1.2) - timedelta(minutes=3), _hours(1.5)).close()
+    assert len(_told()) == before
+
+
+def test_a_fault_under_a_clock_ahead_is_tried_again_at_once(in_folder: Path) -> None:
+    job = Job("predict", _hours(0.5))
+    ledger = Ledger(Path("ledger.sqlite"))
+    ledger.write_down("predict", until=_hours(0.6), due=[job.due], skipped=[])
+    ledger.end(job, ledger.start(job, _hours(900)), at=_hours(900), exit_code=1)
+    ledger.close()
+    ledger = _run_on_the_wall(_plan(HOURLY), _hours(0.7), _hours(0.8))
+    assert ledger.count("predict", DONE) == 1
+
+
 def test_a_fault_is_tried_again_a_limited_number_of_times(
     in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
