@@ -34,8 +34,10 @@ Limits = tuple[Number | None, Number | None]
 class Csv(Section):
     """How the text of CSV files is written; Parquet needs none of it."""
 
-    separator: str = Field(",", min_length=1, max_length=1)
-    """Character between two values."""
+    separator: str = Field(",", pattern=r"^(?s:.)$|^whitespace$")
+    """Character between two values; `whitespace` for any number of blanks and tabs."""
+    widths: tuple[Integer, ...] = ()
+    """Widths of the columns in characters, where each has its place in the line; no separator."""
     decimal: Literal[".", ","] = "."
     """Decimal mark of numbers."""
     thousands: Literal["", ".", ",", " ", "'"] = ""
@@ -53,11 +55,15 @@ class Csv(Section):
     """Names of the columns where there is no header."""
     quote: str = Field('"', max_length=1)
     """Quotation mark around values; empty for none."""
+    sheet: str | None = None
+    """Sheet of a workbook (xlsx, xls, ods; the extra `excel`); the only filled one unless set."""
 
     @model_validator(mode="after")
     def _named(self) -> "Csv":
         if not self.header and not self.columns:
             raise ValueError("header: false needs columns: the names of the columns in order")
+        if any(width < 1 for width in self.widths):
+            raise ValueError("widths: a column is at least one character wide")
         return self
 
 
@@ -132,7 +138,7 @@ class Data(Section):
     source: Texts
     """A file, folder, glob, URL, a list of them, or `sample:nyc-weather`."""
     format: Literal["auto", "csv", "parquet"] = "auto"
-    """File format; by the file's ending unless set."""
+    """File format; by the file's first bytes unless set."""
     csv: Csv = Csv()
     """How CSV text is written."""
     layout: Literal["long", "wide_columns", "wide_rows"] = "long"

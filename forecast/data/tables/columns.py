@@ -1,6 +1,7 @@
 """Which columns of a file the config needs, and what each is for; reads no cell."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,6 +42,34 @@ def names_of(table: OpenedTable) -> tuple[str, ...]:
     return table.names + extra
 
 
+def spelled_as(names: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return column names as the config spells them where both are one text to a reader.
+
+    Names are compared in the form NFKC: an accented letter may be one character or two, the micro
+    sign a Greek letter. A name that two columns could mean stays as it is.
+
+    Examples
+    --------
+    >>> spelled_as(["ds", "m²"], ["m2"])
+    ('ds', 'm2')
+    """
+    names = tuple(names)
+    forms = [unicodedata.normalize("NFKC", name) for name in names]
+    found = {}
+    for one in wanted:
+        form = unicodedata.normalize("NFKC", one)
+        if one not in names and forms.count(form) == 1:
+            found[forms.index(form)] = one
+    return tuple(found.get(place, name) for place, name in enumerate(names))
+
+
+def configured_columns(data: Data) -> list[str]:
+    """Return every column that the config names, as it spells it."""
+    covariates, when = data.covariates.static, data.available_at
+    names = [*data.timestamp, *data.series, *channels_of(data), *covariates]
+    return names if when is None else [*names, when]
+
+
 def long_columns(data: Data, table: OpenedTable) -> Columns:
     """Return the columns that a long table must have.
 
@@ -79,7 +108,7 @@ def require(table: OpenedTable, wanted: Iterable[str]) -> None:
         raise DataError(
             f"{table.file.path}: no column "
             + ", ".join(f"{name!r}{_nearest(name, names)}" for name in absent)
-            + f"; the table has {shown}{_separator_hint(names)}"
+            + f"; the table has {shown}{table.hint(absent)}"
         )
     repeated = [name for name in wanted if names.count(name) > 1]
     if repeated:
@@ -94,12 +123,3 @@ def _nearest(name: str, names: tuple[str, ...]) -> str:
     same = [one for one in names if one.lower().strip() == name.lower().strip()]
     close = same or difflib.get_close_matches(name, names, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _separator_hint(names: tuple[str, ...]) -> str:
-    """Return a hint where a header seems to be cut at the wrong mark."""
-    if len(names) == 1:
-        for mark, word in ((";", ";"), ("\t", r"\t"), ("|", "|"), (",", ",")):
-            if mark in names[0]:
-                return f'; is the separator {word!r}? Set data.csv.separator: "{word}"'
-    return ""

@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from forecast.config.data import Csv
+from forecast.data.tables.line_styles import Relined, relined
 from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import DAMAGE, HEAD_BYTES, Headed, damaged
 from forecast.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
+TOP_LINES = 60
+SEPARATORS = (",", ";", "\t", "|", " ")
 LABELS = pa.dictionary(pa.int32(), pa.string())
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -28,21 +31,34 @@ class CsvTable:
         self.file = file
         self.style = style
         self.ragged = Ragged()
-        self._stream = Headed(file)
+        self._stream: Headed | Relined = Headed(file)
         head = self._stream.head
         if not head.strip():
             self.close()
             raise DataError(f"{file.path}: the file holds no text")
         self.encoding = _encoding(style.encoding, head)
-        lines = io.StringIO(_decode(head, self.encoding), newline="")
-        self.preamble = tuple(
-            itertools.islice((line.rstrip("\r\n") for line in lines), style.skip_rows)
-        )
-        self.names, self._skip = self._read_header(lines, is_whole=len(head) < HEAD_BYTES)
+        text, is_whole = _decode(head, self.encoding), len(head) < HEAD_BYTES
+        top = itertools.islice(io.StringIO(text, newline=""), max(TOP_LINES, style.skip_rows))
+        self._top = [line.rstrip("\r\n") for line in top]
+        self.preamble = tuple(self._top[: style.skip_rows])
+        self._separator = style.separator
+        if style.widths or style.separator == "whitespace":
+            self._stream = Relined(self._stream, style, self.encoding)
+            self._separator, self.encoding = "\t", "utf-8"
+            text = relined(text, style)
+        lines = io.StringIO(text, newline="")
+        for _ in range(style.skip_rows):
+            lines.readline()
+        self.names, self._skip = self._read_header(lines, is_whole=is_whole)
+
+    @property
+    def first_line(self) -> int:
+        """Line of the first row of values, unless blank lines stand before it."""
+        return self._skip + 1
 
     def _read_header(self, lines: io.StringIO, *, is_whole: bool) -> tuple[tuple[str, ...], int]:
         """Return the column names and the number of lines above the first row of values."""
-        rows = _rows(lines, self.style)
+        rows = _rows(lines, self._separator, self.style.quote)
         skip = self.style.skip_rows
         names = [name.strip() for name in self.style.columns]
         if self.style.header:
@@ -76,7 +92,7 @@ class CsvTable:
         """
         inner = {name: str(self.names.index(name)) for name in wanted}
         kinds = {inner[name]: LABELS if name in labels else pa.string() for name in wanted}
-        line = self._skip + 1
+        line = self.first_line
         try:
             for batch in self._batches(kinds, nulls):
                 columns = {name: batch.column(inner[name]) for name in wanted}
@@ -103,7 +119,7 @@ class CsvTable:
                 encoding=self.encoding,
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=self.style.separator,
+                delimiter=self._separator,
                 quote_char=quote,
                 double_quote=bool(quote),
                 newlines_in_values=self._spans_lines,
@@ -138,6 +154,45 @@ class CsvTable:
             again.close()
         return 0
 
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """Return the line of each of these rows of values, by reading the file again.
+
+        Blank lines, lines that do not fit the header and values that span lines count.
+        """
+        again, found, row = CsvTable(self.file, self.style), {}, 0
+        wanted = set(rows)
+        try:
+            for cells, line in again.rows_of_text():
+                if len(cells) == len(self.names):
+                    if row in wanted:  # where the row begins: values may span lines
+                        found[row] = line - sum(cell.count("\n") for cell in cells)
+                    row += 1
+                if len(found) == len(wanted):
+                    break
+        finally:
+            again.close()
+        return found
+
+    def hint(self, wanted: Sequence[str]) -> str:
+        """Return what to set where the header lacks columns: another line, mark or encoding."""
+        if any("\ufffd" in name for name in self.names):
+            return (
+                f"; the header holds bytes that are not {self.encoding}: set data.csv.encoding, "
+                "for example latin-1"
+            )
+        for separator in dict.fromkeys((self._separator, *SEPARATORS)):
+            line = _line_with(self._top, wanted, separator)
+            if line is not None:
+                found = [] if separator == self._separator else [_separator_words(separator)]
+                if line != self.style.skip_rows:
+                    found.append(f"line {line + 1} looks like it: set data.csv.skip_rows: {line}")
+                return "; is the header another one? " + ", and ".join(found) if found else ""
+        if len(self.names) == 1:
+            for mark in SEPARATORS:
+                if mark in self.names[0]:
+                    return "; " + _separator_words(mark)
+        return ""
+
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
@@ -147,7 +202,9 @@ class CsvTable:
         text = io.TextIOWrapper(
             io.BufferedReader(self._stream), self.encoding, errors="replace", newline=""
         )
-        for row, line in _rows(itertools.islice(text, self._skip, None), self.style):
+        for row, line in _rows(
+            itertools.islice(text, self._skip, None), self._separator, self.style.quote
+        ):
             yield row, line + self._skip
 
     def _wrong_encoding(self, error: UnicodeDecodeError) -> DataError:
@@ -173,6 +230,21 @@ class CsvTable:
         return DataError(f"{self.file.path}: cannot be read as CSV: {text}")
 
 
+def _line_with(lines: Sequence[str], wanted: Sequence[str], separator: str) -> int | None:
+    """Return the first line that has all wanted names between the marks."""
+    for number, line in enumerate(lines):
+        names = line.split(None if separator == " " else separator)
+        if {name.strip().strip("\"'") for name in names} >= set(wanted):
+            return number
+    return None
+
+
+def _separator_words(mark: str) -> str:
+    """Return the words for a separator that seems to be the file's."""
+    word = {"\t": r"\t", " ": "whitespace"}.get(mark, mark)
+    return f'is the separator {word!r}? Set data.csv.separator: "{word}"'
+
+
 def _encoding(name: str, head: bytes) -> str:
     """Return the encoding to read with: as stated, unless a byte-order mark says UTF-16."""
     try:
@@ -184,7 +256,20 @@ def _encoding(name: str, head: bytes) -> str:
         ) from error
     if head.startswith(_UTF16_MARKS) and known in ("utf-8", "utf-8-sig"):
         return "utf-16"
+    if known in ("utf-8", "utf-8-sig", "utf-16") and (order := _unmarked_utf16(head)):
+        return order
     return "utf-8" if known in ("utf-8", "utf-8-sig", "ascii") else known
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Return the UTF-16 that text without a mark is in: every second byte of plain text is zero."""
+    some = head[:4096]
+    if head.startswith(_UTF16_MARKS) or len(some) < 4:
+        return None
+    for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if some[first::2].count(0) > 0.8 * len(some[first::2]) and 0 not in some[1 - first :: 2]:
+            return name
+    return None
 
 
 def _decode(head: bytes, encoding: str) -> str:
@@ -193,13 +278,13 @@ def _decode(head: bytes, encoding: str) -> str:
     return decoder.decode(head).lstrip("\ufeff")
 
 
-def _rows(lines: Iterable[str], style: Csv) -> Iterator[tuple[list[str], int]]:
+def _rows(lines: Iterable[str], separator: str, quote: str) -> Iterator[tuple[list[str], int]]:
     """Yield the rows that hold anything, each with the number of lines read up to its end."""
     reader = csv.reader(
         lines,
-        delimiter=style.separator,
-        quotechar=style.quote or None,
-        quoting=csv.QUOTE_MINIMAL if style.quote else csv.QUOTE_NONE,
+        delimiter=separator,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
     )
     csv.field_size_limit(HEAD_BYTES * 2)
     try:

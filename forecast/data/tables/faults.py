@@ -1,5 +1,6 @@
 """Cells and rows that cannot be read, gathered until their file ends, then said all at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from forecast.errors import DataError
 
 SHOWN = 5
+LinesOf = Callable[[list[int]], dict[int, int]]
+"""From rows of values, the first being 0, to the lines on which they begin."""
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Fault:
     line: int
     text: str
     count: int = 0
+    is_counted_in_rows: bool = False
 
 
 @dataclass
@@ -44,8 +48,17 @@ class Faults:
         """Count the cells of a mask; `{text}` in the remedy becomes the first of them."""
         row = int(np.argmax(bad))
         text = str(cells[row].as_py()).strip()[:60]
-        fault = Fault(what, remedy.replace("{text}", text), first_line + row, text)
+        fault = Fault(
+            what, remedy.replace("{text}", text), first_line + row, text, is_counted_in_rows=True
+        )
         self.add(fault, int(np.count_nonzero(bad)))
+
+    def place(self, lines_of: LinesOf, first_line: int) -> None:
+        """Replace lines counted in rows of values by those that `lines_of` finds for these rows."""
+        cells = [fault for fault in self.found.values() if fault.is_counted_in_rows]
+        lines = lines_of([fault.line - first_line for fault in cells])
+        for fault in cells:
+            fault.line = lines.get(fault.line - first_line, fault.line)
 
     def error(self) -> DataError:
         """Return the faults as one error, the most frequent first."""

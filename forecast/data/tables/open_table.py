@@ -1,16 +1,22 @@
 """Opens a file as the kind of table it is; reads no row."""
 
+from collections.abc import Iterable
+
 from forecast.config.data import Csv
+from forecast.data.tables.columns import spelled_as
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.opened_table import OpenedTable
 from forecast.data.tables.parquet import MAGIC, ParquetTable
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import open_raw
+from forecast.data.tables.workbook import WorkbookTable, is_workbook
 from forecast.errors import DataError
 
 
-def open_table(style: Csv, file: SourceFile, expected: str = "auto") -> OpenedTable:
-    """Return one file with its header read: Parquet by its first bytes, else CSV.
+def open_table(
+    style: Csv, file: SourceFile, expected: str = "auto", *, wanted: Iterable[str] = ()
+) -> OpenedTable:
+    """Return one file with its header read: Parquet or a workbook by its first bytes, else CSV.
 
     Parameters
     ----------
@@ -20,6 +26,8 @@ def open_table(style: Csv, file: SourceFile, expected: str = "auto") -> OpenedTa
         The file.
     expected
         `csv`, `parquet` or `auto`.
+    wanted
+        Names of columns as the config spells them.
 
     Raises
     ------
@@ -28,8 +36,19 @@ def open_table(style: Csv, file: SourceFile, expected: str = "auto") -> OpenedTa
     """
     with open_raw(file) as raw:
         is_parquet = raw.read(4) == MAGIC
+        raw.seek(0)
+        is_sheet = not is_parquet and is_workbook(raw)
+    found = "a Parquet file" if is_parquet else "a workbook" if is_sheet else "text"
     if expected == "parquet" and not is_parquet:
         raise DataError(f"{file.path}: not a Parquet file; leave out data.format or mend the file")
-    if is_parquet and expected == "csv":
-        raise DataError(f"{file.path}: a Parquet file where data.format says csv; leave it out")
-    return ParquetTable(file) if is_parquet else CsvTable(file, style)
+    if expected == "csv" and found != "text":
+        raise DataError(f"{file.path}: {found} where data.format says csv; leave it out")
+    table: OpenedTable
+    if is_parquet:
+        table = ParquetTable(file)
+    elif is_sheet:
+        table = WorkbookTable(file, style)
+    else:
+        table = CsvTable(file, style)
+    table.names = spelled_as(table.names, wanted)
+    return table

@@ -44,6 +44,10 @@ class OpenedTable(Protocol):
         """
         ...
 
+    def hint(self, wanted: Sequence[str]) -> str:
+        """Return what to set where the file does not have these columns; empty where unknown."""
+        ...
+
     def close(self) -> None:
         """Close the file."""
         ...

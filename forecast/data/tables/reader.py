@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk, SeriesIds
-from forecast.data.tables.columns import channels_of
+from forecast.data.tables.columns import channels_of, configured_columns
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.faults import Fault, Faults
 from forecast.data.tables.labels import Labels
@@ -107,7 +107,9 @@ class Reader:
 
     def _file_chunks(self, file: SourceFile) -> Iterator[Chunk]:
         """Yield the chunks of one file, until it ends or something in it is wrong."""
-        table = open_table(self._data.csv, file, self._data.format)
+        table = open_table(
+            self._data.csv, file, self._data.format, wanted=configured_columns(self._data)
+        )
         try:
             yield from self._table_chunks(table)
         finally:
@@ -124,6 +126,8 @@ class Reader:
                 yield from chunks
         self._end_file(table, faults)
         if faults:
+            if isinstance(table, CsvTable):
+                faults.place(table.lines_of, table.first_line)
             raise faults.error()
         if ragged := table.ragged.count:
             empty = np.empty(0, np.int64)
@@ -145,6 +149,8 @@ class Reader:
         if self._data.bad_rows == "refuse":
             what = f"{ragged.found} values where the header has {ragged.expected}"
             remedy = "mend the rows, or set data.bad_rows: drop to leave them out"
+            if self._data.csv.separator == " ":
+                remedy = "for several blanks between values, set data.csv.separator: whitespace"
             line = table.line_of_ragged()
             faults.add(Fault(what, remedy, line, ragged.first_text), ragged.count)
 

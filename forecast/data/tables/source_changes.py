@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from forecast.data.tables import SourceFile
 
-WHOLE = 1 << 25
 PIECE = 1 << 20
 State = dict[str, Any]
 """Path, size, modified_ns and digest of one file, as JSON holds them."""
@@ -32,26 +31,17 @@ def _state(file: SourceFile, before: State | None) -> State:
         return before
     if file.is_remote:
         return state | {"digest": f"modified {file.modified_ns}"}
-    return state | {"digest": digest(Path(file.path), file.size, file.modified_ns)}
+    return state | {"digest": digest(Path(file.path), file.size)}
 
 
-def digest(path: Path, size: int, modified_ns: int) -> str:
-    """Digest of the first `size` bytes of a file: of all of them, or for large files of both ends.
-
-    Where only the ends are read, the time of change counts too.
-    """
+def digest(path: Path, size: int) -> str:
+    """Digest of the first `size` bytes of a file, all of them: a correction may stand anywhere."""
     found = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
-        if size <= WHOLE:
-            left = size
-            while left and (block := file.read(min(left, PIECE))):
-                found.update(block)
-                left -= len(block)
-            return found.hexdigest()
-        found.update(file.read(PIECE))
-        file.seek(size - PIECE)
-        found.update(file.read(PIECE))
-    found.update(str(modified_ns).encode())
+        left = size
+        while left and (block := file.read(min(left, PIECE))):
+            found.update(block)
+            left -= len(block)
     return found.hexdigest()
 
 
@@ -64,7 +54,7 @@ def has_grown(path: Path, before: State) -> bool:
         file.seek(size - 1)
         if file.read(1) != b"\n":
             return False
-    return bool(digest(path, size, before["modified_ns"]) == before["digest"])
+    return bool(digest(path, size) == before["digest"])
 
 
 def whats_new(

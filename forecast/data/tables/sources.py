@@ -13,8 +13,10 @@ from forecast.errors import DataError
 
 SAMPLES = {"nyc-weather": "nyc_weather.csv.gz"}
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
 COMPRESSED_ENDINGS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+_DIGITS = re.compile(r"(\d+)")
 _PARTITION = re.compile(r"^([^=/]+)=([^/]*)$")
 
 
@@ -42,7 +44,7 @@ class SourceFile:
 
 
 def source_files(source: str | Sequence[str]) -> list[SourceFile]:
-    """Return the files that a source means, each once, folders and globs in order of name.
+    """Return the files that a source means, each once, folders and globs in natural order of name.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def _resolve(source: str) -> Iterable[SourceFile]:
     if path.is_dir():
         return _folder(path)
     if glob.has_magic(source):
-        hits = sorted(Path(hit) for hit in glob.glob(str(path), recursive=True))  # noqa: PTH207
+        hits = sorted(map(Path, glob.glob(str(path), recursive=True)), key=natural)  # noqa: PTH207
         files = [file for hit in hits for file in (_folder(hit) if hit.is_dir() else [_local(hit)])]
         if files:
             return files
@@ -98,21 +100,51 @@ def _local(path: Path) -> SourceFile:
     return SourceFile(str(path), state.st_size, state.st_mtime_ns, _partitions(str(path)))
 
 
-def _folder(folder: Path) -> list[SourceFile]:
-    """Return the tables below a folder, hidden ones and those that start with `_` left out."""
-    files = [
-        _local(path)
-        for path in sorted(folder.rglob("*"))
+def natural(path: Path | str) -> tuple[tuple[str | int, ...], ...]:
+    """Return the key that puts `export_10` behind `export_9`; later exports hold corrections.
+
+    Examples
+    --------
+    >>> sorted(["b/1.csv", "a/10.csv", "a/9.csv"], key=natural)
+    ['a/9.csv', 'a/10.csv', 'b/1.csv']
+    """
+    return tuple(
+        tuple(int(text) if text.isdecimal() else text for text in _DIGITS.split(part))
+        for part in str(path).split("/")
+    )
+
+
+def left_out(source: str | Sequence[str]) -> list[str]:
+    """Return the files below the folders of a source that are read by none of its readers."""
+    folders = [Path(one).expanduser() for one in ([source] if isinstance(source, str) else source)]
+    visible = [path for folder in folders if folder.is_dir() for path in _visible(folder)]
+    chosen = {file.path for file in source_files(source)} if visible else set()
+    return [str(path) for path in visible if str(path) not in chosen]
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return the files below a folder, hidden ones and those that start with `_` left out."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"), key=natural)
         if path.is_file()
-        and _looks_like_table(path.name)
         and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
     ]
-    if not files:
+
+
+def _folder(folder: Path) -> list[SourceFile]:
+    """Return the tables below a folder: text and Parquet, or where there is none, workbooks."""
+    visible = _visible(folder)
+    tables = [path for path in visible if _looks_like_table(path.name)]
+    tables = tables or [one for one in visible if one.name.lower().endswith(WORKBOOK_ENDINGS)]
+    if not tables:
+        endings = sorted({path.suffix or path.name for path in visible})
+        found = f"; it holds {', '.join(endings[:8])}: name a file itself" if endings else ""
         raise DataError(
             f"{folder}: no table in this folder; looked for {', '.join(TABLE_ENDINGS)} "
-            f"(also with {', '.join(COMPRESSED_ENDINGS)})"
+            f"(also with {', '.join(COMPRESSED_ENDINGS)}), {', '.join(WORKBOOK_ENDINGS)}{found}"
         )
-    return files
+    return [_local(path) for path in tables]
 
 
 def _looks_like_table(name: str) -> bool:
@@ -138,7 +170,7 @@ def _remote(url: str) -> list[SourceFile]:
         paths = system.glob(root) if glob.has_magic(root) else [root]
         if paths == [root] and not url.startswith("http") and system.isdir(root):
             paths = [path for path in system.find(root) if _looks_like_table(path)]
-        files = [_remote_file(system, path) for path in sorted(paths)]
+        files = [_remote_file(system, path) for path in sorted(paths, key=natural)]
     except DataError:
         raise
     except Exception as error:  # each file system raises its own kinds

@@ -134,7 +134,7 @@ INFLUX = {
 def test_annotated_blocks_are_dropped_row_by_row(tmp_path, head):
     text = "\r\n".join([*influx("a", 10), "", *influx("b", 50, head=head)]) + "\r\n\r\n"
     if head:
-        with pytest.raises(DataError, match=r"line 101: no time .*_time.*data\.bad_rows: drop"):
+        with pytest.raises(DataError, match=r"line 102: no time .*_time.*data\.bad_rows: drop"):
             read(tmp_path, text, **INFLUX)
     reader, found, rejected = read(tmp_path, text, bad_rows="drop", **INFLUX)
     assert {name: (len(values), min(values), max(values)) for name, values in found.items()} == {
