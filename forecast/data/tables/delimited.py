@@ -159,14 +159,15 @@ class CsvTable:
 
         Blank lines, lines that do not fit the header and values that span lines count.
         """
-        again, found, row = CsvTable(self.file, self.style), {}, 0
+        again, found, row, end = CsvTable(self.file, self.style), {}, 0, self._skip
         wanted = set(rows)
         try:
             for cells, line in again.rows_of_text():
                 if len(cells) == len(self.names):
                     if row in wanted:  # where the row begins: values may span lines
-                        found[row] = line - sum(cell.count("\n") for cell in cells)
+                        found[row] = max(end + 1, line - "".join(cells).count("\n"))
                     row += 1
+                end = line
                 if len(found) == len(wanted):
                     break
         finally:
