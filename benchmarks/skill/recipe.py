@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecast.data.windows.train_folds import Stretches
+from forecast.data.windows.train_folds import TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of
@@ -70,9 +70,9 @@ class Job:
         """Every window of a part."""
         return self.table.index(part, context=self.row.context, horizon=self.row.horizon)
 
-    def stretches(self) -> Stretches:
-        """Cut the time of train into stretches that the linear path can be fitted without."""
-        return Stretches.of(self.table.panel, self.index("train"), horizon=self.row.horizon)
+    def folds(self) -> TrainFolds:
+        """Cut the time of train into folds that the linear path can be fitted without."""
+        return TrainFolds.of(self.table.panel, self.index("train"), horizon=self.row.horizon)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def train(job: Job) -> Trained:
     note = ""
     if job.column != "lstm":
         rows = thinned(train_index, 12_000)
-        cells = job.stretches().split(rows)
+        cells = job.folds().split(rows)
         batches = {cell: scaled_batches(windows, index) for cell, index in cells.items()}
         first, *others = segments_of(model)
         fit = first.fit_linear(batches, scaled_batches(windows, dev), others=others)
@@ -173,7 +173,7 @@ def train(job: Job) -> Trained:
     weights = sum(weight.numel() for weight in model.parameters())
     frozen = 0
     for member in segments_of(model):
-        member.forget_stretches()
+        member.forget_folds()
         if member.linear is not None:
             frozen = sum(part.numel() for part in member.linear.buffers())  # one for all members
     return Trained(model, windows, seconds, weights, frozen, step, note, dev_errors)
@@ -232,7 +232,7 @@ def descend(
 ) -> tuple[Model, int]:
     """AdamW with warm-up and cosine; the average of the weights that is best on dev is kept."""
     recipe = job.recipe
-    steps, stretches = recipe.steps, job.stretches()
+    steps, folds = recipe.steps, job.folds()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -244,11 +244,11 @@ def descend(
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * rate
         rows = WindowIndex(index.series[chosen.numpy()], index.cutoff[chosen.numpy()])
         past, known, static, target = next(scaled_batches(windows, rows))
-        stretch = stretches.number(*as_tensors(rows))
+        fold = folds.number(*as_tensors(rows))
         model.train()
         optimizer.zero_grad()
         for member in segments_of(model):
-            forecast = member(past, known, static, target, stretch)
+            forecast = member(past, known, static, target, fold)
             member.head.loss(forecast, target).backward()
             nn.utils.clip_grad_norm_(member.parameters(), recipe.clip)
         optimizer.step()

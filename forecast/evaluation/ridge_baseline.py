@@ -25,10 +25,14 @@ from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches, 
 from forecast.evaluation.metrics import masked_mean
 from forecast.evaluation.naive_baselines import LEVELS, Band, fit_band, with_band
 from forecast.models.linear import ridge as linear
-from forecast.models.linear.path import carry_forward
+from forecast.models.linear.features import carry_forward
+from forecast.models.linear.output_groups import fill_gaps, groups_of
 
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 3))  # a row, in z-scored features
 MOST_FEATURES = 2048  # of each kind: the normal equations hold their square
+
+MEMORY = 1 << 30  # bytes for the sums of all groups of outputs
+MOST_ROWS = 1_000_000  # over all groups
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,7 @@ class Ridge:
         windows = inputs.windows(panel)
         names = windows.known_names[len(panel.known) :]
         scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
-        sums = linear.NormalEquations()
-        for batch in batches(windows, split.train, batch_size=512):
-            x, newest = features(batch, scaler)
-            sums.add(x, _scaled_target(batch, scaler) - newest[..., None])
-        fits = sums.path(PENALTIES, per_row=True)
+        fits = _fits(windows, split.train, scaler)
         chooser = split.dev if len(split.dev.series) else split.train
         score = [_mae(fit, windows, thin(chooser, most=2_000), scaler) for fit in fits]
         best = int(np.argmin(score))
@@ -100,6 +100,25 @@ class Ridge:
         ]
         point = np.concatenate(points) if points else np.empty(shape, np.float32)
         return with_band(point, index, self.band)
+
+
+def _fits(windows: Windows, index: WindowIndex, scaler: Scaler) -> list[linear.Ridge]:
+    """Fit once for each penalty; outputs whose rows hold gaps have sums of their own."""
+    width = features(next(batches(windows, index, batch_size=1)), scaler)[0].shape[-1]
+    most = MEMORY // (8 * len(windows.panel.targets) * width**2)
+    groups = groups_of(windows, index, features=width, most=most)
+    sums = [linear.NormalEquations() for _ in groups]
+    rows = thin(index, most=MOST_ROWS // len(groups)) if len(groups) > 1 else index
+    for batch in batches(windows, rows, batch_size=512):
+        x, newest = features(batch, scaler)
+        target = _scaled_target(batch, scaler) - newest[..., None]
+        for part, group in zip(sums, groups, strict=True):
+            if len(groups) == 1:
+                part.add(x, target)
+            else:
+                part.add(x, *fill_gaps(target[..., group]))
+    paths = [part.path(PENALTIES, per_row=True) for part in sums]
+    return [linear.Ridge.side_by_side(fits) for fits in zip(*paths, strict=True)]
 
 
 def features(batch: Batch, scaler: Scaler) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from forecast.models.heads.distribution_heads import (
     StudentTHead,
 )
 from forecast.models.heads.point_heads import DECILES, Head, PointHead, PointLoss, PointQuantileHead
+from forecast.models.linear.features import day_cycles
 from forecast.models.recurrent.cell_flags import CellName, Peepholes
 from forecast.models.recurrent.stacks import CellOptions
 from forecast.models.strategies.aligned import Aligned
@@ -26,7 +27,6 @@ from forecast.models.strategies.recursive import Recursive
 from forecast.models.strategies.segment import (
     Segment,
     SegmentOptions,
-    day_cycles,
     default_segment_length,
 )
 from forecast.models.strategies.static_entry import StaticInto

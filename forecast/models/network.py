@@ -18,7 +18,7 @@ from forecast.models.ensemble import members_of, segments_of
 from forecast.models.heads.point_heads import Head
 
 if TYPE_CHECKING:
-    from forecast.data.windows.train_folds import Stretches
+    from forecast.data.windows.train_folds import TrainFolds
 
 
 class Network(nn.Module):
@@ -56,7 +56,7 @@ class Network(nn.Module):
         self.model = model
         self.head = head
         self.target_count = target_count
-        self.stretches: Stretches | None = None  # of train, where the model has fits without each
+        self.folds: TrainFolds | None = None  # of train, where the model has fits without each
         channels = target_count + past_count
         buffers = {
             "past_location": scaler.location[:channels],
@@ -93,17 +93,17 @@ class Network(nn.Module):
         """
         inputs: tuple[Tensor, ...] = self.scaled(batch)
         target = inputs[-1]
-        if self.stretches is not None:
-            inputs = (*inputs, self.stretches.number(batch.series, batch.cutoff))
+        if self.folds is not None:
+            inputs = (*inputs, self.folds.number(batch.series, batch.cutoff))
         losses = [self.head.loss(member(*inputs), target) for member in members_of(self.model)]
         return torch.stack(losses).mean()
 
-    def forget_stretches(self) -> None:
+    def forget_folds(self) -> None:
         """Drop what only training needs."""
-        if self.stretches is not None:
-            self.stretches = None
+        if self.folds is not None:
+            self.folds = None
             for member in segments_of(self.model):
-                member.forget_stretches()
+                member.forget_folds()
 
     def point(self, params: Tensor) -> Tensor:
         """Point forecasts (B, H, T) in the target's units."""

@@ -16,7 +16,7 @@ from forecast.data.panel import Panel
 from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
-from forecast.data.windows.train_folds import MOST_STRETCHES, Stretches
+from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
 from forecast.data.windows.windows import WindowIndex, batches, collect_actual, thin
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.metrics import seasonal_scale
@@ -25,15 +25,24 @@ from forecast.forecasting.forecaster import Forecaster, assemble
 from forecast.forecasting.spec import Spec
 from forecast.models.build import build_head
 from forecast.models.ensemble import members_of, segments_of
+from forecast.models.linear.choice import PARTS
+from forecast.models.linear.output_groups import groups_of
 from forecast.models.strategies.segment import WindowTensors
 from forecast.models.transfer import freeze, take_weights
 from forecast.training.dev import Metric, Objective
 from forecast.training.fit import FitResult, fit, nothing
 
 LINEAR_MEMORY = 2 << 30
-"""Bytes for the sums that the linear path is chosen by: two cells a stretch, fewer stretches where
+"""Bytes for the sums that the linear path is chosen by: two cells a fold, fewer folds where
 many targets or a long context would take more."""
-MOST_LINEAR_WINDOWS = 200_000  # of train, evenly spaced: more rows no longer move the ridge
+MOST_LINEAR_ROWS = 1_000_000
+"""Rows summed for the linear path, over all groups of outputs; of one group a fifth at most, evenly
+spaced: more no longer move it."""
+
+NOTHING_LINEAR = (
+    "linear path: no horizon of train holds a reading of a target: nothing was fitted, and the "
+    "network starts from each window's newest level"
+)
 
 TEACHER_FORCING = {"all": (1.0, 1.0), "none": (0.0, 0.0), "scheduled": (1.0, 0.0)}
 """Share of true values fed to a decoder at the first training batch and in the end."""
@@ -49,10 +58,13 @@ class Fitted:
         Calibrated where the split has a calibration part.
     fit
         The learning curve, the best epoch and its score on dev.
+    notes
+        Lines for a person: what could not be fitted.
     """
 
     forecaster: Forecaster
     fit: FitResult
+    notes: tuple[str, ...] = ()
 
 
 def fit_forecaster(
@@ -93,10 +105,11 @@ def fit_forecaster(
     _require_windows(split)
     torch.set_num_threads(training.threads or torch.get_num_threads())
     forecaster = untrained(panel, split, spec, model=model, seed=training.seed)
+    notes: tuple[str, ...] = ()
     if start is not None:
         _continue_from(forecaster, start)
     else:
-        fit_linear(forecaster, panel, split, model.linear)
+        notes = fit_linear(forecaster, panel, split, model.linear)
         start_from(forecaster, model.transfer)
     result = fit(
         forecaster.network,
@@ -109,11 +122,11 @@ def fit_forecaster(
         on_epoch=on_epoch,
         on_step=on_step,
     )
-    result.network.forget_stretches()
+    result.network.forget_folds()
     forecaster = replace(forecaster, network=result.network)
     if model.linear.trust:
         fit_trust(forecaster, panel, split.dev)
-    return Fitted(with_calibration(forecaster, panel, split.calibration), result)
+    return Fitted(with_calibration(forecaster, panel, split.calibration), result, notes)
 
 
 def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int) -> Forecaster:
@@ -183,26 +196,41 @@ def _seasons(spec: Spec) -> list[int]:
     return [spec.season, 7 * spec.season] if is_below_day else [spec.season]
 
 
-def fit_linear(forecaster: Forecaster, panel: Panel, split: Split, linear: Linear) -> None:
-    """Fit the closed-form linear path, where the model has one, to train windows."""
+def fit_linear(
+    forecaster: Forecaster, panel: Panel, split: Split, linear: Linear
+) -> tuple[str, ...]:
+    """Fit the closed-form linear path, where the model has one, to train windows.
+
+    Returns
+    -------
+    Lines that say what could not be fitted.
+    """
     network = forecaster.network
     segments = segments_of(network.model)
-    if not segments or segments[0].linear is None:
-        return
-    windows = forecaster.spec.windows(panel)
+    path = segments[0].linear if segments else None
+    if path is None:
+        return ()
+    spec = forecaster.spec
+    windows = spec.windows(panel)
 
     def scaled(index: WindowIndex) -> Iterator[WindowTensors]:
         for batch in batches(windows, index, batch_size=1024):
             yield network.scaled(batch)
 
-    length = count_steps(linear.context, forecaster.spec.frequency) if linear.context else None
-    train = thin(split.train, most=MOST_LINEAR_WINDOWS)
-    most = max(1, min(MOST_STRETCHES, LINEAR_MEMORY // (2 * segments[0].linear.sums_size)))
-    stretches = Stretches.of(panel, train, horizon=forecaster.spec.horizon, most=most)
-    cells = {number: scaled(index) for number, index in stretches.split(train).items()}
-    dev = scaled(thin(split.dev, most=MOST_LINEAR_WINDOWS))
-    segments[0].fit_linear(cells, dev, context_length=length, others=segments[1:])
-    network.stretches = stretches
+    room = LINEAR_MEMORY // (2 * path.sums_size)
+    groups = groups_of(windows, split.train, features=len(path.age), most=room // PARTS)
+    train = thin(split.train, most=MOST_LINEAR_ROWS // max(5, len(groups)))
+    most = max(1, min(MOST_FOLDS, room // len(groups)))
+    folds = TrainFolds.of(panel, train, horizon=spec.horizon, most=most)
+    fit = segments[0].fit_linear(
+        {span: scaled(index) for span, index in folds.split(train).items()},
+        scaled(thin(split.dev, most=MOST_LINEAR_ROWS // 5)),
+        context_length=count_steps(linear.context, spec.frequency) if linear.context else None,
+        groups=groups,
+        others=segments[1:],
+    )
+    network.folds = folds
+    return () if fit else (NOTHING_LINEAR,)
 
 
 def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
@@ -212,7 +240,7 @@ def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
     if not segments or network.head.raw_target:
         return
     windows = forecaster.spec.windows(panel)
-    index = thin(dev, most=MOST_LINEAR_WINDOWS)
+    index = thin(dev, most=MOST_LINEAR_ROWS // 5)
     scaled = (network.scaled(batch) for batch in batches(windows, index, batch_size=256))
     segments[0].fit_trust(scaled, others=segments[1:])
 

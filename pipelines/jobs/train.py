@@ -123,6 +123,8 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
         f"best of {len(fitted.fit.history)} epochs: {fitted.fit.best_epoch + 1}, "
         f"dev {metric} {fitted.fit.best_score:.4g}"
     )
+    for note in fitted.notes:
+        say(note)
 
 
 def _move_alias(config: Config, version: Version, broken: list[str]) -> None:

@@ -12,7 +12,7 @@ from forecast.data.windows.windows import WindowIndex, thin
 from forecast.evaluation.naive_baselines import Naive, fit_band
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.forecasting.fallback import repeat_season
-from forecast.models.linear.path import carry_forward
+from forecast.models.linear.features import carry_forward
 from tests.builders import panel_of, ramp_panel, sine_panel
 
 NAN = float("nan")

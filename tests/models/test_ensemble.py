@@ -143,7 +143,7 @@ def test_the_linear_path_is_fitted_once_and_shared(tmp_path):
     for other in others:
         assert torch.equal(first.linear.weight, other.linear.weight)
         assert torch.equal(first.linear.rest_weight, other.linear.rest_weight)
-    forecaster.network.forget_stretches()
+    forecaster.network.forget_folds()
     fit_trust(forecaster, panel, split.dev)
     shares = [member.trust for member in (first, *others)]
     assert all(torch.equal(shares[0], share) for share in shares)

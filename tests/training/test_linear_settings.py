@@ -32,7 +32,7 @@ def test_without_it_there_is_no_linear_path(tmp_path):
     assert bool(torch.isfinite(network.output.weight).all())
 
 
-def test_where_memory_is_short_fewer_stretches_are_told_apart(monkeypatch):
+def test_where_memory_is_short_fewer_folds_are_told_apart(monkeypatch):
     """Sums grow with targets and the square of the context: never beyond what is set aside."""
     panel = tiny_panel()
     split = tiny_split(panel)
@@ -42,7 +42,7 @@ def test_where_memory_is_short_fewer_stretches_are_told_apart(monkeypatch):
         size = forecaster.network.model.linear.sums_size
         monkeypatch.setattr(fitting, "LINEAR_MEMORY", cells * size)
         fitting.fit_linear(forecaster, panel, split, SEGMENT.linear)
-        found.append(forecaster.network.stretches.parts)
+        found.append(forecaster.network.folds.total)
         path = forecaster.network.model.linear
         assert bool(path.weight.any())
         assert len(path.rest_weight) == (found[-1] if found[-1] > 1 else 0)

@@ -1,4 +1,4 @@
-"""Equal stretches of train time, each of which can be left out; gathers no values."""
+"""Equal folds of train time, each of which can be left out; gathers no values."""
 
 from __future__ import annotations
 
@@ -7,16 +7,45 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from forecast.data.panel import Panel
     from forecast.data.windows.windows import WindowIndex
 
-MOST_STRETCHES = 8
+MOST_FOLDS = 8
 
 
-class Stretches(NamedTuple):
-    """Stretches of time that windows are told apart by, none shorter than a horizon.
+class FoldSpan(NamedTuple):
+    """The folds that the targets of some windows lie in: one, or one and the next.
+
+    Examples
+    --------
+    >>> border = FoldSpan(1, 2)
+    >>> border.lies_in(1, 3), border.lies_in(2, 3), border.shares_steps_with(2, 3)
+    (True, False, True)
+    """
+
+    first: int
+    last: int
+
+    def lies_in(self, first: int, last: int) -> bool:
+        """Say whether all target steps lie within folds `first` to `last`."""
+        return first <= self.first and self.last <= last
+
+    def shares_steps_with(self, first: int, last: int) -> bool:
+        """Say whether a target step may be one of a window that lies in `first` to `last`."""
+        return self.first <= last and first <= self.last
+
+
+def fold_count(spans: Iterable[FoldSpan]) -> int:
+    """Count the folds from the first of all to the last that any span reaches."""
+    return 1 + max((span.last for span in spans), default=0)
+
+
+class TrainFolds(NamedTuple):
+    """Folds of time that windows are told apart by, none shorter than a horizon.
 
     Parameters
     ----------
@@ -26,49 +55,45 @@ class Stretches(NamedTuple):
         Grid interval of all targets.
     horizon : int
         Steps of a target.
-    parts : int
-        How many stretches.
+    total : int
+        How many folds.
     """
 
     start: Tensor
     begin: int
     stop: int
     horizon: int
-    parts: int
+    total: int
 
     @classmethod
     def of(
-        cls, panel: Panel, index: WindowIndex, *, horizon: int, most: int = MOST_STRETCHES
-    ) -> Stretches:
+        cls, panel: Panel, index: WindowIndex, *, horizon: int, most: int = MOST_FOLDS
+    ) -> TrainFolds:
         """Cut the time of all targets of `index` into `most`, or as many as are long enough."""
         start = torch.as_tensor(panel.start)
         first = panel.start[index.series] + index.cutoff
         begin, stop = int(first.min()), int(first.max()) + horizon
-        count = max(1, min(most, (stop - begin) // horizon))
-        return cls(start, begin, stop, horizon, count)
+        total = max(1, min(most, (stop - begin) // horizon))
+        return cls(start, begin, stop, horizon, total)
 
     def number(self, series: Tensor, cutoff: Tensor, *, step: int = 0) -> Tensor:
-        """Give the stretch (N,) that a step of each window's target lies in, the first unless set.
+        """Give the fold (N,) that a step of each window's target lies in, the first unless set.
 
-        Steps before the first stretch and after the last count as theirs.
+        Steps before the first fold and after the last count as theirs.
         """
         place = self.start.to(series.device)[series] + cutoff + step - self.begin
-        number = place * self.parts // (self.stop - self.begin)
-        return number.clamp(0, self.parts - 1)
+        number = place * self.total // (self.stop - self.begin)
+        return number.clamp(0, self.total - 1)
 
-    def cells(self, index: WindowIndex) -> Tensor:
-        """Give the cell of each window, (N,): 2k when its targets lie within stretch k.
-
-        2k + 1 when they reach over the border of stretches k and k + 1. Windows of stretch k share
-        no target step with those of cells other than 2k - 1 to 2k + 1.
-        """
+    def split(self, index: WindowIndex) -> dict[FoldSpan, WindowIndex]:
+        """Give the windows of each span that has any, in their order."""
         windows = torch.as_tensor(index.series), torch.as_tensor(index.cutoff)
-        return self.number(*windows) + self.number(*windows, step=self.horizon - 1)
-
-    def split(self, index: WindowIndex) -> dict[int, WindowIndex]:
-        """Give the windows of each cell that has any, in their order."""
-        cells = self.cells(index).numpy()
+        first = self.number(*windows).numpy()
+        last = self.number(*windows, step=self.horizon - 1).numpy()
+        spans = sorted(set(zip(first.tolist(), last.tolist(), strict=True)))
         return {
-            int(number): type(index)(*(part[cells == number] for part in index))
-            for number in sorted(set(cells.tolist()))
+            FoldSpan(*span): type(index)(
+                *(part[(first == span[0]) & (last == span[1])] for part in index)
+            )
+            for span in spans
         }

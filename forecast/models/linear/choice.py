@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from forecast.data.windows.train_folds import FoldSpan, fold_count
 from forecast.models.linear.ridge import NormalEquations, Ridge
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -27,8 +28,8 @@ PARTS = 4
 STILL = 1e-3
 """Share of the targets' mean square in the median part below which an error is as good as none."""
 
-Cells = Mapping[int, NormalEquations]
-"""Sums of train rows by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border."""
+FoldSums = Mapping[FoldSpan, NormalEquations]
+"""Sums of train rows by the folds that their targets lie in."""
 
 
 class LinearChoice(NamedTuple):
@@ -53,27 +54,27 @@ class LinearFit(NamedTuple):
     error: float  # root mean square on the held-back rows, window units
 
 
-def without(cells: Cells, first: int, last: int) -> NormalEquations:
-    """Give the sums of all rows that share no target step with those of stretches first to last."""
+def without(sums: FoldSums, first: int, last: int) -> NormalEquations:
+    """Give the sums of all rows that share no target step with those of folds first to last."""
     return NormalEquations.together(
-        sums for cell, sums in cells.items() if not 2 * first - 1 <= cell <= 2 * last + 1
+        part for span, part in sums.items() if not span.shares_steps_with(first, last)
     )
 
 
-def within(cells: Cells, first: int, last: int) -> NormalEquations:
-    """Give the sums of all rows whose targets lie within stretches first to last."""
+def within(sums: FoldSums, first: int, last: int) -> NormalEquations:
+    """Give the sums of all rows whose targets lie within folds first to last."""
     return NormalEquations.together(
-        sums for cell, sums in cells.items() if 2 * first <= cell <= 2 * last
+        part for span, part in sums.items() if span.lies_in(first, last)
     )
 
 
-def choose(cells: Cells, dev: NormalEquations, priors: Priors) -> LinearFit:
+def choose(train: FoldSums, dev: NormalEquations, priors: Priors) -> LinearFit:
     """Give the penalties with the least error on rows that the regressions were not fitted to.
 
     Parameters
     ----------
-    cells
-        Train rows.
+    train
+        Its rows.
     dev
         Rows that are never fitted to.
     priors
@@ -82,22 +83,18 @@ def choose(cells: Cells, dev: NormalEquations, priors: Priors) -> LinearFit:
     Each choice is judged on every quarter of train, fitted to the rest (blocked cross-validation,
     Bergmeir & Benitez 2012), and on dev, fitted to all of train, by the mean logarithm of their
     squared errors: neither a season in which everything moves more nor one in which hardly anything
-    does (see STILL) decides alone.
-
-    Raises
-    ------
-    ValueError
-        When there are neither two stretches nor a row of dev.
+    does (see STILL) decides alone. Where there are neither two folds nor a row of dev, the
+    strongest penalties are taken, and the error is NaN.
     """
-    stretches = max(cells, default=0) // 2 + 1
-    edges = [part * stretches // PARTS for part in range(PARTS + 1)]
+    folds = fold_count(train)
+    edges = [part * folds // PARTS for part in range(PARTS + 1)]
     quarters = [(first, stop - 1) for first, stop in pairwise(edges) if stop > first]
-    trials = [(without(cells, *ends), within(cells, *ends)) for ends in quarters]
-    trials = [(sums, held) for sums, held in trials if not (sums.is_empty or held.is_empty)]
-    if not dev.is_empty:
-        trials.append((NormalEquations.together(cells.values()), dev))
+    trials = [(without(train, *ends), within(train, *ends)) for ends in quarters]
+    trials = [(sums, held) for sums, held in trials if sums.has_weight and held.has_weight]
+    if dev.has_weight:
+        trials.append((NormalEquations.together(train.values()), dev))
     if not trials:
-        raise ValueError("no rows are held back: nothing to choose a regression by")
+        return LinearFit(LinearChoice(max(PENALTIES), math.inf), math.nan)
     count = sum(held.output_count for _, held in trials)
     usual = median(held.power / max(held.output_count, 1.0) for _, held in trials)
     errors = defaultdict[LinearChoice, list[float]](list)

@@ -6,13 +6,16 @@ no optimiser moves them. What a window is divided by, it does not decide.
 Shapes: B batch, L context, H horizon, T targets, F features, O outputs (= H).
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from forecast.data.windows.train_folds import FoldSpan, fold_count
 from forecast.models.linear.choice import (
+    FoldSums,
     LinearChoice,
     LinearFit,
     Priors,
@@ -21,14 +24,12 @@ from forecast.models.linear.choice import (
     within,
     without,
 )
+from forecast.models.linear.output_groups import fill_gaps
 from forecast.models.linear.prior import common_root, own_root
 from forecast.models.linear.ridge import NormalEquations, Ridge
 
 CHOICE_STEPS = 12
 """Steps of the horizon, evenly spread, on which penalties are chosen."""
-
-COVARIATE_STEPS = 48
-"""Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
 
 LARGEST_TARGET = 4.0
 """Root mean square of a row's target, in window units, from which on it counts no more."""
@@ -64,8 +65,8 @@ class LinearPath(nn.Module):
 
     weight: Tensor
     intercept: Tensor
-    rest_weight: Tensor  # (stretch, T, F, H), fitted to train without one stretch of time
-    rest_intercept: Tensor  # (stretch, T, H)
+    rest_weight: Tensor  # (fold, T, F, H), fitted to train without one fold of train
+    rest_intercept: Tensor  # (fold, T, H)
 
     def __init__(
         self,
@@ -86,72 +87,98 @@ class LinearPath(nn.Module):
         self.register_buffer("rest_weight", torch.zeros(0, *shape), persistent=False)
         self.register_buffer("rest_intercept", torch.zeros(0, target_count, horizon), False)
 
-    def forward(self, features: Tensor, stretch: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, fold: Tensor | None = None) -> Tensor:
         """Forecast (B, T, H) from features (B, T, F).
 
-        `stretch` (B,) numbers the stretch of train that each row is from: its forecast is then that
+        `fold` (B,) numbers the fold of train that each row is from: its forecast is then that
         of the regression which has seen no more of it than its level, much as a later row's will
         be. What is left for the network to learn is otherwise less than what it will meet.
         """
-        if stretch is None or not len(self.rest_weight):
+        if fold is None or not len(self.rest_weight):
             return Ridge(self.weight, self.intercept).predict(features)
         forecast = features.new_empty(*features.shape[:2], self.weight.shape[2])
         for number, unseen in enumerate(zip(self.rest_weight, self.rest_intercept, strict=True)):
-            here = stretch == number
+            here = fold == number
             forecast[here] = Ridge(*unseen).predict(features[here])
         return forecast
 
     @property
     def sums_size(self) -> int:
-        """Bytes that the sums over the rows of one cell take."""
+        """Bytes that the sums over the rows of one span of folds take."""
         targets, features, horizon = self.weight.shape
         return 8 * targets * (features + 1) * (features + 1 + horizon)
 
-    def forget_stretches(self) -> None:
+    def forget_folds(self) -> None:
         """Drop what only training needs."""
         self.rest_weight, self.rest_intercept = self.rest_weight[:0], self.rest_intercept[:0]
 
     def fit(
         self,
-        cells: Mapping[int, Iterable[LinearRows]],
+        train: Mapping[FoldSpan, Iterable[LinearRows]],
         dev: Iterable[LinearRows],
         *,
         read: int | None = None,
-    ) -> LinearFit:
+        groups: Sequence[slice] = (),
+    ) -> LinearFit | None:
         """Fit to all rows of train; penalties are chosen on held-back rows.
 
         Parameters
         ----------
-        cells
-            Rows of train by cell: 2k within the k-th stretch of time, 2k + 1 over its end's border.
+        train
+            Its rows, by the folds that their targets lie in.
         dev
             Rows that are not fitted to.
         read
             Newest steps of the window that it reads, all unless set.
+        groups
+            Outputs that share their rows, see `output_groups`; all of them unless set.
 
-        Raises
-        ------
-        ValueError
-            When there are no rows in `cells`.
+        Returns
+        -------
+        What was chosen for the first group, and the error of all; None when there was nothing to
+        fit to, and the path forecasts each window's location.
         """
-        sums = {number: _summed(part) for number, part in cells.items()}
-        every = -(-self.intercept.shape[1] // CHOICE_STEPS)
-        short = {number: part.of_outputs(every) for number, part in sums.items()}
-        held_back = _summed(dev).of_outputs(every)
+        groups = groups or [slice(0, self.intercept.shape[1])]
+        sums = {span: _summed(part, groups) for span, part in train.items()}
+        held_back = _summed(dev, groups)
         priors = self._priors(min(read or self.context_length, self.context_length))
-        fit = choose(short, held_back, priors)
-        whole = _regression(NormalEquations.together(sums.values()), priors, fit.choice)
-        self.weight.copy_(whole.weight)
-        self.intercept.copy_(whole.intercept)
-        if max(cells) > 0:
-            unseen = []
-            for number in range(max(cells) // 2 + 1):
-                rest, here = without(sums, number, number), within(sums, number, number)
-                found = whole if rest.is_empty else _regression(rest, priors, fit.choice)
-                found = found if here.is_empty else _levelled(found, whole, here)
-                unseen.append(Ridge(*(part.to(self.weight) for part in found)))
-            self.rest_weight = torch.stack([one.weight for one in unseen])
-            self.rest_intercept = torch.stack([one.intercept for one in unseen])
+        folds = fold_count(train)
+        kept = folds if folds > 1 else 0
+        self.rest_weight = self.weight.new_zeros(kept, *self.weight.shape)
+        self.rest_intercept = self.weight.new_zeros(kept, *self.intercept.shape)
+        fits = [
+            self._fit_group(
+                group,
+                {span: parts[number] for span, parts in sums.items()},
+                held_back[number],
+                priors,
+            )
+            for number, group in enumerate(groups)
+        ]
+        found = [fit for fit in fits if fit is not None]
+        if not found:
+            return None
+        error = math.sqrt(sum(fit.error**2 for fit in found) / len(found))
+        return LinearFit(found[0].choice, error)
+
+    def _fit_group(
+        self, group: slice, train: FoldSums, dev: NormalEquations, priors: Priors
+    ) -> LinearFit | None:
+        """Fit the outputs of one group; without rows they stay 0."""
+        rows = NormalEquations.together(train.values())
+        if not rows.has_weight:
+            return None
+        every = -(-(group.stop - group.start) // CHOICE_STEPS)
+        short = {span: part.of_outputs(every) for span, part in train.items()}
+        fit = choose(short, dev.of_outputs(every), priors)
+        whole = _regression(rows, priors, fit.choice)
+        self.weight[..., group], self.intercept[..., group] = whole
+        for number in range(len(self.rest_weight)):
+            rest, here = without(train, number, number), within(train, number, number)
+            found = _regression(rest, priors, fit.choice) if rest.has_weight else whole
+            found = _levelled(found, whole, here) if here.has_weight else found
+            self.rest_weight[number, ..., group] = found.weight
+            self.rest_intercept[number, ..., group] = found.intercept
         return fit
 
     def _priors(self, read: int) -> Priors:
@@ -176,10 +203,18 @@ def _levelled(rest: Ridge, whole: Ridge, here: NormalEquations) -> Ridge:
     return Ridge(rest.weight, rest.intercept + level.to(rest.intercept))
 
 
-def _summed(batches: Iterable[LinearRows]) -> NormalEquations:
-    sums = NormalEquations()
+def _summed(batches: Iterable[LinearRows], groups: Sequence[slice]) -> list[NormalEquations]:
+    """Give the sums of each group of outputs."""
+    sums = [NormalEquations() for _ in groups]
     for rows in batches:
-        sums.add(rows.features, rows.target, _row_weight(rows.target))
+        weight = _row_weight(rows.target)
+        for part, group in zip(sums, groups, strict=True):
+            target = rows.target[..., group]
+            if len(groups) == 1:
+                part.add(rows.features, target, weight)
+                continue
+            filled, share = fill_gaps(target)
+            part.add(rows.features, filled, weight * share)
     return sums
 
 
@@ -190,42 +225,5 @@ def _row_weight(target: Tensor) -> Tensor:
     them, and its square would be all that the regression sees. Such a row counts as if its
     targets were LARGEST_TARGET units.
     """
-    size = torch.nan_to_num(target).square().mean(dim=-1).sqrt()
+    size = target.square().nanmean(dim=-1).nan_to_num().sqrt()
     return (LARGEST_TARGET / size.clamp(min=LARGEST_TARGET)).square()
-
-
-def covariate_age(past_count: int, known_count: int, context_length: int) -> Tensor:
-    """Give the age of each column of `covariate_features`: none without past covariates."""
-    if not past_count:
-        return torch.zeros(0, dtype=torch.int64)
-    age = torch.arange(min(context_length, COVARIATE_STEPS) - 1, -1, -1)
-    level, ahead = torch.zeros(1, dtype=age.dtype), torch.zeros(known_count, dtype=age.dtype)
-    return torch.cat([level, age.repeat_interleave(past_count), ahead])
-
-
-def covariate_features(location: Tensor, covariates: Tensor, ahead: Tensor) -> Tensor:
-    """Give each target's level, the newest past covariates and what is known, (B, T, F).
-
-    The level belongs to them: what a dew point says depends on how far below the temperature it
-    lies, and the window has lost its level. So does the calendar: a level is high or low for the
-    time of the year. Gaps carry the newest value before them.
-
-    Parameters
-    ----------
-    location
-        (B, 1, T), scaled.
-    covariates
-        (B, L, P), scaled, NaN where missing.
-    ahead
-        (B, K), known covariates of the first forecast step, scaled, NaN where missing.
-    """
-    steps = carry_forward(covariates)[:, -COVARIATE_STEPS:].flatten(1)  # (B, W · P)
-    shared = torch.cat([steps, ahead], dim=1).unsqueeze(1).expand(-1, location.shape[2], -1)
-    return torch.cat([location.mT, shared], dim=-1)
-
-
-def carry_forward(values: Tensor) -> Tensor:
-    """Fill each gap of (B, L, C) with the newest value before it; NaN before the first."""
-    step = torch.arange(values.shape[1], device=values.device)[None, :, None]
-    source = torch.where(values.isfinite(), step, 0).cummax(dim=1).values
-    return values.gather(1, source)

@@ -46,6 +46,14 @@ class Ridge(NamedTuple):
         product = torch.einsum("ncf,cfh->nch", torch.nan_to_num(features), weight)
         return product + self.intercept.to(features)
 
+    @classmethod
+    def side_by_side(cls, parts: Sequence["Ridge"]) -> "Ridge":
+        """Give one regression with the outputs of all."""
+        return cls(
+            torch.cat([part.weight for part in parts], dim=-1),
+            torch.cat([part.intercept for part in parts], dim=-1),
+        )
+
     def for_channels(self, count: int) -> "Ridge":
         """Give the regression of one channel to `count`, or those of `count` as they are."""
         return Ridge(self.weight.expand(count, -1, -1), self.intercept.expand(count, -1))
@@ -165,6 +173,11 @@ class NormalEquations:
     def is_empty(self) -> bool:
         """Whether no row was ever added."""
         return self.sums.rows.numel() == 0
+
+    @property
+    def has_weight(self) -> bool:
+        """Whether a row counts for any channel."""
+        return bool((self.sums.rows > 0).any())
 
     @property
     def channels(self) -> int:

@@ -18,20 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from forecast.data.windows.train_folds import FoldSpan
 from forecast.models.heads.point_heads import Head
 from forecast.models.linear.choice import LinearFit
-from forecast.models.linear.path import (
-    LinearPath,
-    LinearRows,
-    covariate_age,
-    covariate_features,
-)
+from forecast.models.linear.features import LinearFeatures
+from forecast.models.linear.path import LinearPath, LinearRows
 from forecast.models.recurrent.padded_stack import CellOptions, Recurrent, RecurrentState
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
 from forecast.models.strategies.naive import CANDIDATES_PER_SEASON, naive_candidates
 
 LONGEST_SEGMENT = 48
-HARMONICS = 4
 LINEAR_LEAD = 4.0
 """Logit of the linear path above the naive candidates before training: 95 % of the mix."""
 
@@ -65,21 +61,6 @@ def default_segment_length(context_length: int, horizon: int) -> int:
     common = gcd(context_length, horizon)
     divisors = [w for w in range(4, min(common, LONGEST_SEGMENT) + 1) if common % w == 0]
     return divisors[-1] if divisors else min(24, horizon, context_length)
-
-
-def day_cycles(known_names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Give the columns (sine, cosine) of the calendar's day and week, where both are there.
-
-    Longer cycles are left out: few data hold enough years to fit harmonics of one.
-
-    Examples
-    --------
-    >>> day_cycles(["promo", "hour_of_day_sin", "hour_of_day_cos", "day_of_year_sin"])
-    ((1, 2),)
-    """
-    place = {name: column for column, name in enumerate(known_names)}
-    pairs = [(f"{cycle}_sin", f"{cycle}_cos") for cycle in ("hour_of_day", "day_of_week")]
-    return tuple((place[s], place[c]) for s, c in pairs if s in place and c in place)
 
 
 class Segment(nn.Module):
@@ -138,6 +119,9 @@ class Segment(nn.Module):
         self.target = nn.Parameter(torch.randn(sizes.target_count, hidden // 2))
         self.one_product = cell.cell == "lstm" and cell.is_fused and cell.layers == 1
         entry = 4 * hidden if self.one_product else hidden
+        self.linear_features = LinearFeatures(
+            sizes.context_length, sizes.past_count, sizes.known_count, options.cycles
+        )
         self.linear = self._linear_path() if options.linear else None
         self.shown = nn.Linear(width, entry, bias=False) if options.linear else None
         self.known_entry = (
@@ -157,7 +141,7 @@ class Segment(nn.Module):
         known: Tensor,
         static: Tensor,
         target: Tensor | None = None,  # noqa: ARG002 - one signature for all kinds
-        stretch: Tensor | None = None,
+        fold: Tensor | None = None,
     ) -> Tensor:
         """Forecast all steps.
 
@@ -171,8 +155,8 @@ class Segment(nn.Module):
             (B, n_static), NaN where missing.
         target : Tensor, optional
             Not read.
-        stretch : Tensor, optional
-            (B,), the stretch of train that each window is from, in training; see `LinearPath`.
+        fold : Tensor, optional
+            (B,), the fold of train that each window is from, in training; see `LinearPath`.
 
         Returns
         -------
@@ -182,8 +166,9 @@ class Segment(nn.Module):
         scale = self.coding.scale(past[..., : sizes.target_count])
         values = (past[..., : sizes.target_count] - scale.location) / scale.scale
         length = observed_length(past)
-        linear = self._linear_forecast(scale.location, values, past, known, stretch)
-        steps = self._embed(values, past[..., sizes.target_count :], known, length)
+        covariates = past[..., sizes.target_count :]
+        linear = self._linear_forecast(scale.location, values, covariates, known, fold)
+        steps = self._embed(values, covariates, known, length)
         state = self._encode(steps, static, length)
         hidden = self.dropout(self._decode(state, linear, known[:, sizes.context_length :]))
         raw = self._steps(self.output(hidden), self.head.size)
@@ -196,15 +181,10 @@ class Segment(nn.Module):
 
     def _linear_path(self) -> LinearPath:
         sizes, options = self.sizes, self.options
-        age = [
-            torch.arange(sizes.context_length - 1, -1, -1),
-            torch.zeros(2 * HARMONICS * len(options.cycles), dtype=torch.int64),
-            covariate_age(sizes.past_count, sizes.known_count, sizes.context_length),
-        ]
         return LinearPath(
             sizes.target_count,
             sizes.horizon,
-            torch.cat(age),
+            self.linear_features.age,
             context_length=sizes.context_length,
             season=options.season or options.segment_length,
             levels=bool(sizes.past_count) or self.coding.normalization == "none",
@@ -212,31 +192,33 @@ class Segment(nn.Module):
 
     def fit_linear(
         self,
-        cells: Mapping[int, Iterable[WindowTensors]],
+        train: Mapping[FoldSpan, Iterable[WindowTensors]],
         dev: Iterable[WindowTensors],
         *,
         context_length: int | None = None,
+        groups: Sequence[slice] = (),
         others: Sequence["Segment"] = (),
     ) -> LinearFit | None:
-        """Fit the linear path in closed form to scaled windows; None when there is no such path.
+        """Fit the linear path in closed form to scaled windows; None when nothing was fitted.
 
-        Ridge penalties are those with the least error where a stretch of train is left out and on
+        Ridge penalties are those with the least error where a fold of train is left out and on
         `dev`; `context_length` states the newest steps to read, all unless set. Windows of
-        train come by cell, see `Stretches.cells`. `others` are the other members of an ensemble:
-        the path has no random start, so they get copies. Call it before the first optimiser step.
+        train come by the folds they lie in; `groups` of outputs have their own rows, see
+        `output_groups`. `others` are the other members of an ensemble: the path
+        has no random start, so they get copies. Call it before the first optimiser step.
         """
         if self.linear is None:
             return None
-        rows = {number: self.linear_rows(part) for number, part in cells.items()}
-        fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length)
+        rows = {span: self.linear_rows(part) for span, part in train.items()}
+        fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length, groups=groups)
         for other in others:
             other.linear = deepcopy(self.linear)
         return fit
 
-    def forget_stretches(self) -> None:
+    def forget_folds(self) -> None:
         """Drop what only training needs."""
         if self.linear is not None:
-            self.linear.forget_stretches()
+            self.linear.forget_folds()
 
     @torch.inference_mode()
     def fit_trust(
@@ -279,38 +261,22 @@ class Segment(nn.Module):
             scale = self.coding.scale(past[..., :count])
             values = (past[..., :count] - scale.location) / scale.scale
             reduced = (target - scale.location) / scale.scale
-            features = self._linear_features(scale.location, values, past, known)
+            features = self.linear_features(scale.location, values, past[..., count:], known)
             yield LinearRows(features, reduced.mT, scale.scale.mT.contiguous())
-
-    def _linear_features(
-        self, location: Tensor, values: Tensor, past: Tensor, known: Tensor
-    ) -> Tensor:
-        """Give the window, the phase of each cycle at the cutoff, past covariates: (B, T, F)."""
-        features = [values.mT]
-        newest = torch.nan_to_num(known[:, self.sizes.context_length - 1])  # (B, K)
-        for sine, cosine in self.options.cycles:
-            phase = torch.atan2(newest[:, sine], newest[:, cosine])
-            angles = phase.unsqueeze(-1) * torch.arange(1, HARMONICS + 1, device=phase.device)
-            waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
-            features.append(waves.unsqueeze(1).expand(-1, values.shape[2], -1))
-        if self.sizes.past_count:
-            beside = past[..., values.shape[2] :]
-            features.append(covariate_features(location, beside, known[:, values.shape[1]]))
-        return torch.cat(features, dim=-1)
 
     def _linear_forecast(
         self,
         location: Tensor,
         values: Tensor,
-        past: Tensor,
+        covariates: Tensor,
         known: Tensor,
-        stretch: Tensor | None,
+        fold: Tensor | None,
     ) -> Tensor | None:
         """Give the linear path's forecast (B, T, H) in window units."""
         if self.linear is None:
             return None
-        features = self._linear_features(location, values, past, known)
-        forecast: Tensor = self.linear(features, stretch)
+        features = self.linear_features(location, values, covariates, known)
+        forecast: Tensor = self.linear(features, fold)
         return forecast
 
     def _embed(

@@ -1,4 +1,4 @@
-"""Stretches of train time: what they share with each other, and that all windows have a place."""
+"""Folds of train time: what they share with each other, and that all windows have a place."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.data.panel import panel_from_frame
-from forecast.data.windows.train_folds import MOST_STRETCHES, Stretches
+from forecast.data.windows.train_folds import MOST_FOLDS, FoldSpan, TrainFolds, fold_count
 from forecast.data.windows.windows import WindowIndex
 
 
@@ -40,31 +40,35 @@ def every_window(lengths, context, horizon):
     st.integers(1, 20),
     st.integers(1, 10),
 )
-def test_a_stretch_shares_no_target_step_with_cells_that_are_not_its_neighbours(
+def test_a_fold_shares_no_target_step_with_spans_that_are_not_its_neighbours(
     lengths, horizon, context
 ):
     panel, index = panel_of(*lengths), every_window(lengths, context, horizon)
-    stretches = Stretches.of(panel, index, horizon=horizon)
-    assert 1 <= stretches.parts <= MOST_STRETCHES
-    first = panel.start[index.series] + index.cutoff
-    cells = stretches.cells(index).numpy()
-    parts = stretches.split(index)
+    folds = TrainFolds.of(panel, index, horizon=horizon)
+    assert 1 <= folds.total <= MOST_FOLDS
+    parts = folds.split(index)
     assert sum(len(part.cutoff) for part in parts.values()) == len(index.cutoff)
-    assert max(parts) <= 2 * (stretches.parts - 1)
-    for stretch in range(stretches.parts):
-        inside = first[cells == 2 * stretch]
-        apart = first[abs(cells - 2 * stretch) > 1]
-        if len(inside) and len(apart):
-            before, after = apart[apart < inside.min()], apart[apart > inside.min()]
-            assert not len(before) or before.max() + horizon <= inside.min()
-            assert not len(after) or after.min() >= inside.max() + horizon
-    number = stretches.number(*map(torch.as_tensor, index)).numpy()
-    assert (number == cells // 2).all()
+    assert fold_count(parts) == folds.total
+    for span, part in parts.items():
+        number = folds.number(*map(torch.as_tensor, part))
+        assert (number == span.first).all()
+        for other, rest in parts.items():
+            steps, others = (panel.start[one.series] + one.cutoff for one in (part, rest))
+            apart = abs(steps[:, None] - others) >= horizon
+            assert apart.all() or span.shares_steps_with(*other)
 
 
-def test_a_window_of_other_times_counts_as_the_nearest_stretch():
+def test_spans_answer_by_their_folds():
+    assert FoldSpan(1, 2).lies_in(1, 2)
+    assert not FoldSpan(1, 2).lies_in(2, 3)
+    assert FoldSpan(1, 2).shares_steps_with(2, 2)
+    assert not FoldSpan(1, 2).shares_steps_with(3, 4)
+    assert fold_count([]) == 1
+
+
+def test_a_window_of_other_times_counts_as_the_nearest_fold():
     lengths = (100,)
     panel, index = panel_of(*lengths), every_window(lengths, 10, 4)
-    stretches = Stretches.of(panel, index, horizon=4)
+    folds = TrainFolds.of(panel, index, horizon=4)
     series = torch.zeros(2, dtype=torch.int64)
-    assert stretches.number(series, torch.tensor([0, 500])).tolist() == [0, stretches.parts - 1]
+    assert folds.number(series, torch.tensor([0, 500])).tolist() == [0, folds.total - 1]

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from forecast.models.linear.choice import Priors, choose, regressions, within, without
+from forecast.data.windows.train_folds import FoldSpan
+from forecast.models.linear.choice import PENALTIES, Priors, choose, regressions, within, without
 from forecast.models.linear.path import LinearPath, LinearRows
 from forecast.models.linear.prior import common_root, own_root
 from forecast.models.linear.ridge import NormalEquations
@@ -26,9 +27,14 @@ def draw(count, seed, *, noise=0.1, own=0.0):
     return LinearRows(x, y, torch.ones(count, T, 1))
 
 
+def span(number):
+    """Fold k of train for 2k, the border of folds k and k + 1 for 2k + 1."""
+    return FoldSpan(number // 2, (number + 1) // 2)
+
+
 def path_of(cells, dev, *, levels=False):
     path = LinearPath(T, H, AGE, context_length=L, season=4, levels=levels)
-    return path, path.fit({number: [rows] for number, rows in cells.items()}, [dev])
+    return path, path.fit({span(number): [rows] for number, rows in cells.items()}, [dev])
 
 
 def refitted(cells, fit):
@@ -78,24 +84,24 @@ def test_the_stated_error_is_that_of_rows_the_fits_have_not_seen():
     assert fit.error == pytest.approx(math.sqrt(total / count), rel=1e-4)
 
 
-def test_in_training_a_row_meets_the_fit_without_its_stretch():
+def test_in_training_a_row_meets_the_fit_without_its_fold():
     cells = {0: draw(40, 0), 1: draw(5, 1), 2: draw(40, 2), 4: draw(40, 4)}
     path, fit = path_of(cells, draw(20, 9))
     rows = cells[2]
-    stretch = torch.ones(len(rows.features), dtype=torch.int64)
-    before = path(rows.features, stretch)
+    fold = torch.ones(len(rows.features), dtype=torch.int64)
+    before = path(rows.features, fold)
     assert not torch.equal(before, path(rows.features))
     poisoned = {**cells}
-    for number in (1, 2):  # of the stretch itself, and over its border
+    for number in (1, 2):  # of the fold itself, and over its border
         poisoned[number] = cells[number]._replace(target=cells[number].target + 100.0)
-    sums = {number: sums_of(part) for number, part in poisoned.items()}
+    sums = {span(number): sums_of(part) for number, part in poisoned.items()}
     ridge = refitted({0: without(sums, 1, 1)}, fit)
     unseen = ridge.predict(rows.features).float()
     level = path(rows.features).mean(dim=0)  # the mean forecast, and no more, is that of all rows
     torch.testing.assert_close(before.mean(dim=0), level, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(before - level, unseen - unseen.mean(dim=0), rtol=1e-4, atol=1e-4)
-    path.forget_stretches()
-    torch.testing.assert_close(path(rows.features, stretch), path(rows.features))
+    path.forget_folds()
+    torch.testing.assert_close(path(rows.features, fold), path(rows.features))
 
 
 def test_what_only_training_needs_does_not_travel():
@@ -104,7 +110,7 @@ def test_what_only_training_needs_does_not_travel():
     assert len(path.rest_weight) == 2
 
 
-def test_a_lone_stretch_is_chosen_by_dev():
+def test_a_lone_fold_is_chosen_by_dev():
     rows, dev = draw(40, 0), draw(20, 9)
     path, fit = path_of({0: rows}, dev)
     error = float((path(dev.features) - dev.target).square().mean().sqrt())
@@ -112,15 +118,16 @@ def test_a_lone_stretch_is_chosen_by_dev():
     assert not len(path.rest_weight)
 
 
-def test_a_stretch_that_is_nearly_all_there_is_falls_back_on_all():
+def test_a_fold_that_is_nearly_all_there_is_falls_back_on_all():
     path, _ = path_of({0: draw(40, 0), 1: draw(4, 1)}, draw(20, 9))
     torch.testing.assert_close(path.rest_weight[0], path.weight)
 
 
-def test_without_rows_to_judge_by_there_is_no_choice():
+def test_without_rows_to_judge_by_the_strongest_penalties_are_taken():
     priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), centred=False)
-    with pytest.raises(ValueError, match="no rows are held back"):
-        choose({0: sums_of(draw(10, 0))}, NormalEquations(), priors)
+    fit = choose({span(0): sums_of(draw(10, 0))}, NormalEquations(), priors)
+    assert fit.choice == (max(PENALTIES), math.inf)
+    assert math.isnan(fit.error)
 
 
 def test_windows_alone_have_no_intercept_and_levels_have_one():
@@ -137,7 +144,7 @@ def test_no_part_decides_alone():
     """Neither one in which all is a hundred times as large, nor one of a stuck sensor."""
     priors = Priors(common_root(AGE, 4, window=L), own_root(AGE, 4), centred=False)
     quarters = {number: draw(40, number) for number in range(0, 8, 2)}
-    cells = {number: sums_of(rows) for number, rows in quarters.items()}
+    cells = {span(number): sums_of(rows) for number, rows in quarters.items()}
     rows = draw(40, 50)
     dev = rows._replace(target=-rows.target)  # it says the opposite of the quarters
 
@@ -146,16 +153,16 @@ def test_no_part_decides_alone():
 
     wild = dev._replace(features=100 * dev.features, target=100 * dev.target)
     assert choice(wild) == choice(dev)
-    assert choice(wild, {0: cells[0]}) != choice(dev)  # alone it would choose otherwise
+    assert choice(wild, {span(0): cells[span(0)]}) != choice(dev)  # alone it would choose otherwise
     still = dev._replace(features=1e-3 * dev.features, target=1e-6 * dev.target)
     without_dev = choose(cells, NormalEquations(), priors).choice
     assert choice(still) == without_dev
-    assert choice(still, {0: cells[0]}) != without_dev
+    assert choice(still, {span(0): cells[span(0)]}) != without_dev
 
 
 def test_parts_are_cut_without_their_borders():
     cells = {}
     for number in range(5):
-        cells[number] = sums_of(draw(10 + number, number))
+        cells[span(number)] = sums_of(draw(10 + number, number))
     assert float(without(cells, 1, 1).sums.rows[0]) == 10 + 14
     assert float(within(cells, 0, 1).sums.rows[0]) == 10 + 11 + 12

@@ -2,14 +2,14 @@
 
 import torch
 
-from forecast.models.linear.path import (
+from forecast.data.windows.train_folds import FoldSpan
+from forecast.models.linear.features import (
     COVARIATE_STEPS,
-    LinearPath,
-    LinearRows,
     carry_forward,
     covariate_age,
     covariate_features,
 )
+from forecast.models.linear.path import LinearPath, LinearRows
 
 NAN = float("nan")
 
@@ -47,7 +47,7 @@ def test_a_target_that_follows_its_covariate_is_forecast_by_the_linear_path():
         age = torch.zeros(features.shape[-1], dtype=torch.int64)
         path = LinearPath(1, horizon, age, context_length=context, season=4, levels=True)
         batch = LinearRows(features, target, torch.ones(rows, 1, 1))
-        return path.fit({0: [batch]}, [batch]).error
+        return path.fit({FoldSpan(0, 0): [batch]}, [batch]).error
 
     assert error(torch.cat([window, beside], dim=-1)) < 0.05
     assert error(window) > 1.0

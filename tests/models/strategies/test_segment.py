@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from forecast.data.windows.train_folds import FoldSpan
 from forecast.models.build import build_head, build_model
 from forecast.models.strategies.naive import naive_candidates
 
@@ -69,7 +70,7 @@ def test_a_ramp_is_continued_by_the_linear_path():
     rows = (windows[:, :L], known, static, windows[:, L:])
     network = model(past=0, known=0, static=0)
     fit = network.fit_linear(
-        {0: [tuple(part[:30] for part in rows)]}, [tuple(p[30:] for p in rows)]
+        {FoldSpan(0, 0): [tuple(part[:30] for part in rows)]}, [tuple(p[30:] for p in rows)]
     )
     assert fit.error < 0.02
     out = network(rows[0][30:], known[30:], static[30:])[..., 0]
@@ -78,7 +79,7 @@ def test_a_ramp_is_continued_by_the_linear_path():
 
 def test_linear_path_is_frozen_and_travels_with_the_state():
     network, other = model(), model(seed=1)
-    network.fit_linear({0: [batch(64)]}, [batch(seed=2)])
+    network.fit_linear({FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)])
     assert not any(name.startswith("linear.") for name, _ in network.named_parameters())
     assert bool(network.linear.weight.any())
     other.load_state_dict(network.state_dict())
@@ -92,7 +93,7 @@ def test_the_newest_readings_are_held_to_matter_most():
     past = 0.01 * past + level  # every reading is the level
     network = model(past=0, known=0, static=0, normalization="none", seasons=(6,))
     rows = (past, known, static, level.expand(-1, H, -1))
-    network.fit_linear({0: [rows]}, [rows])
+    network.fit_linear({FoldSpan(0, 0): [rows]}, [rows])
     weight = network.linear.weight[0].abs().mean(-1)
     assert float(weight[-6:].mean()) > 2 * float(weight[:6].mean())
 
@@ -103,7 +104,7 @@ def test_the_stated_error_is_that_of_the_chosen_path():
         return past, known, static, past[:, :, :T].mean(1, keepdim=True) + target.clamp(-2, 2)
 
     network = model(normalization="none")
-    fit = network.fit_linear({0: [rows(40, 3)]}, [rows(400, 4)])
+    fit = network.fit_linear({FoldSpan(0, 0): [rows(40, 3)]}, [rows(400, 4)])
     rows_dev = next(network.linear_rows([rows(400, 4)]))
     error = (network.linear(rows_dev.features) - rows_dev.target).square().mean().sqrt().item()
     assert error == pytest.approx(fit.error, rel=1e-4)
@@ -111,7 +112,7 @@ def test_the_stated_error_is_that_of_the_chosen_path():
 
 def test_a_stated_linear_context_is_kept_to():
     network = model()
-    network.fit_linear({0: [batch(64)]}, [batch(seed=2)], context_length=5)
+    network.fit_linear({FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)], context_length=5)
     assert not bool(network.linear.weight[:, : L - 5].any())
     assert bool(network.linear.weight[:, L - 5 : L].any())
 
@@ -146,7 +147,7 @@ def test_calendar_phase_enters_the_linear_path():
     target = (2 * angle).sin().unsqueeze(-1).expand(-1, H, T) + past[:, -1:, :T]
     errors = [
         network.fit_linear(
-            {0: [(past, known, static, target)]}, [(past, known, static, target)]
+            {FoldSpan(0, 0): [(past, known, static, target)]}, [(past, known, static, target)]
         ).error
         for network in (with_clock, without)
     ]
@@ -154,7 +155,7 @@ def test_calendar_phase_enters_the_linear_path():
 
 
 def test_a_network_without_linear_path_has_nothing_to_fit():
-    assert model(linear=False).fit_linear({0: []}, []) is None
+    assert model(linear=False).fit_linear({FoldSpan(0, 0): []}, []) is None
 
 
 @pytest.mark.parametrize("normalization", ["last", "mean_std"])
@@ -254,7 +255,7 @@ def test_learns_what_the_linear_path_cannot():
         past, known, static, _ = batch(256, past=0, known=0, static=0, seed=seed)
         return past, known, static, past[:, -1:, :T].abs().expand(-1, H, -1)
 
-    network.fit_linear({0: [rows(1)]}, [rows(2)])
+    network.fit_linear({FoldSpan(0, 0): [rows(1)]}, [rows(2)])
     held = rows(3)
     before = network.head.loss(network(*held[:3]), held[3]).item()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)

@@ -1,0 +1,115 @@
+"""What the linear path reads of a window: its readings, phases of the clock, covariates.
+
+Shapes: B batch, L context, H horizon, T targets, P past, K known, F features.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+HARMONICS = 4
+
+COVARIATE_STEPS = 48
+"""Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
+
+
+def day_cycles(known_names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Give the columns (sine, cosine) of the calendar's day and week, where both are there.
+
+    Longer cycles are left out: few data hold enough years to fit harmonics of one.
+
+    Examples
+    --------
+    >>> day_cycles(["promo", "hour_of_day_sin", "hour_of_day_cos", "day_of_year_sin"])
+    ((1, 2),)
+    """
+    place = {name: column for column, name in enumerate(known_names)}
+    pairs = [(f"{cycle}_sin", f"{cycle}_cos") for cycle in ("hour_of_day", "day_of_week")]
+    return tuple((place[s], place[c]) for s, c in pairs if s in place and c in place)
+
+
+@dataclass(frozen=True)
+class LinearFeatures:
+    """Turns windows into features: the window, the phase of each cycle, past covariates."""
+
+    context_length: int
+    past_count: int = 0
+    known_count: int = 0
+    cycles: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def age(self) -> Tensor:
+        """Steps since each feature was read (F,), 0 for what is not a reading of the past."""
+        return torch.cat(
+            [
+                torch.arange(self.context_length - 1, -1, -1),
+                torch.zeros(2 * HARMONICS * len(self.cycles), dtype=torch.int64),
+                covariate_age(self.past_count, self.known_count, self.context_length),
+            ]
+        )
+
+    def __call__(
+        self, location: Tensor, values: Tensor, covariates: Tensor, known: Tensor
+    ) -> Tensor:
+        """Give the features (B, T, F), NaN where a reading is missing.
+
+        Parameters
+        ----------
+        location
+            (B, 1, T), scaled.
+        values
+            (B, L, T), targets in window units.
+        covariates
+            (B, L, P), scaled.
+        known
+            (B, L + H, K), scaled.
+        """
+        features = [values.mT]
+        newest = torch.nan_to_num(known[:, self.context_length - 1])  # (B, K)
+        for sine, cosine in self.cycles:
+            phase = torch.atan2(newest[:, sine], newest[:, cosine])
+            angles = phase.unsqueeze(-1) * torch.arange(1, HARMONICS + 1, device=phase.device)
+            waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+            features.append(waves.unsqueeze(1).expand(-1, values.shape[2], -1))
+        if self.past_count:
+            features.append(covariate_features(location, covariates, known[:, self.context_length]))
+        return torch.cat(features, dim=-1)
+
+
+def covariate_age(past_count: int, known_count: int, context_length: int) -> Tensor:
+    """Give the age of each column of `covariate_features`: none without past covariates."""
+    if not past_count:
+        return torch.zeros(0, dtype=torch.int64)
+    age = torch.arange(min(context_length, COVARIATE_STEPS) - 1, -1, -1)
+    level, ahead = torch.zeros(1, dtype=age.dtype), torch.zeros(known_count, dtype=age.dtype)
+    return torch.cat([level, age.repeat_interleave(past_count), ahead])
+
+
+def covariate_features(location: Tensor, covariates: Tensor, ahead: Tensor) -> Tensor:
+    """Give each target's level, the newest past covariates and what is known, (B, T, F).
+
+    The level belongs to them: what a dew point says depends on how far below the temperature it
+    lies, and the window has lost its level. So does the calendar: a level is high or low for the
+    time of the year. Gaps carry the newest value before them.
+
+    Parameters
+    ----------
+    location
+        (B, 1, T), scaled.
+    covariates
+        (B, L, P), scaled, NaN where missing.
+    ahead
+        (B, K), known covariates of the first forecast step, scaled, NaN where missing.
+    """
+    steps = carry_forward(covariates)[:, -COVARIATE_STEPS:].flatten(1)  # (B, W · P)
+    shared = torch.cat([steps, ahead], dim=1).unsqueeze(1).expand(-1, location.shape[2], -1)
+    return torch.cat([location.mT, shared], dim=-1)
+
+
+def carry_forward(values: Tensor) -> Tensor:
+    """Fill each gap of (B, L, C) with the newest value before it; NaN before the first."""
+    step = torch.arange(values.shape[1], device=values.device)[None, :, None]
+    source = torch.where(values.isfinite(), step, 0).cummax(dim=1).values
+    return values.gather(1, source)
