@@ -6,9 +6,7 @@ whole or not at all. This module knows files, not what a forecaster does with th
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from forecast.errors import ModelError
+from forecast.whole_files import draft_of, publish_folder, retire_folder, write_whole
 
 SCHEMA_VERSION = 1
 MANIFEST, WEIGHTS = "bundle.json", "model.safetensors"
+OWN = (MANIFEST, WEIGHTS, draft_of(Path(MANIFEST)).name, draft_of(Path(WEIGHTS)).name)
 
 
 def write_bundle(folder: Path, manifest: dict[str, Any], weights: dict[str, Tensor]) -> None:
@@ -39,47 +39,47 @@ def write_bundle(folder: Path, manifest: dict[str, Any], weights: dict[str, Tens
     ModelError
         When the folder cannot be written.
     """
+    payload = save({name: tensor.contiguous() for name, tensor in weights.items()})
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        **manifest,
+        "weights": {
+            "file": WEIGHTS,
+            "bytes": len(payload),
+            "sha256": hashlib.sha256(payload).hexdigest(),
+        },
+    }
+    text = json.dumps(manifest, indent=1, allow_nan=False)
+    staging = folder.with_name(f".{folder.name}.part")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        _clear(staging)
+        staging.mkdir(parents=True)
+        write_whole(staging / WEIGHTS, payload)
+        write_whole(staging / MANIFEST, text)
+        publish_folder(staging, folder, ours=OWN if _is_bundle(folder) else ())
     except OSError as error:
-        raise ModelError(f"{folder}: the bundle cannot be written ({error.strerror})") from error
-    try:
-        payload = save({name: tensor.contiguous() for name, tensor in weights.items()})
-        _write(staging / WEIGHTS, payload)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            **manifest,
-            "weights": {
-                "file": WEIGHTS,
-                "bytes": len(payload),
-                "sha256": hashlib.sha256(payload).hexdigest(),
-            },
-        }
-        _write(staging / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False).encode())
-        staging.chmod(0o755)
-        _replace(staging, folder)
-    except OSError as error:
-        raise ModelError(f"{folder}: the bundle cannot be written ({error.strerror})") from error
+        raise ModelError(
+            f"{folder}: the bundle cannot be written ({error.strerror or error})"
+        ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with suppress(OSError):
+            _clear(staging)
 
 
-def _write(path: Path, payload: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder holds a bundle, a damaged one included."""
+    if (folder / MANIFEST).is_file() and (folder / WEIGHTS).is_file():
+        return True
+    try:
+        return bool(read_manifest(folder))
+    except ModelError:
+        return False
 
 
-def _replace(staging: Path, folder: Path) -> None:
-    """Move `staging` to `folder`; a crash in between leaves the old or the new one whole."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    staging.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def _clear(staging: Path) -> None:
+    """Remove what a killed run left of a bundle on its way; nothing that is not a bundle's."""
+    if staging.is_dir():
+        retire_folder(staging, staging, ours=OWN)
 
 
 def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -8,8 +8,9 @@ the folder gets its name. Nothing here computes a forecast.
 import hashlib
 import json
 import os
-import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +25,11 @@ import pyarrow.parquet
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
+from forecast.forecasting.published import SUCCESS, made_by_us, read_success, staging_folder
+from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 
 Format = Literal["parquet", "csv"]
 
-SUCCESS = "_SUCCESS.json"
-STAGING = ".staging"
 _WAIT_S = 600.0  # for the parts of other processes
 
 
@@ -125,19 +126,31 @@ class CutoffFolder:
         self._world = world
         identity = json.dumps([asdict(provenance), file_format, world], sort_keys=True)
         key = hashlib.sha256(identity.encode()).hexdigest()[:12]
-        self._staging = root / STAGING / f"{self.path.name}.{key}"
+        self._staging = staging_folder(root) / f"{self.path.name}.{key}"
+
+    @property
+    def staging(self) -> Path:
+        """Where the folder is made before it gets its name."""
+        return self._staging
 
     def is_done(self) -> bool:
-        """Whether the folder is there, whole, and of this very provenance."""
-        success = self._success()
-        if success is None or success["format"] != self._format:
+        """Whether the folder is there, whole to the last byte, and of this very provenance."""
+        try:
+            success = read_success(self.path)
+        except (OSError, ValueError):
             return False
-        same = all(success[name] == value for name, value in asdict(self._provenance).items())
-        return same and all((self.path / name).exists() for name in success["checksums"])
+        found = {name: success.get(name) for name in asdict(self._provenance)}
+        is_same = success["format"] == self._format and found == asdict(self._provenance)
+        return is_same and not faults_of(self.path, success["checksums"])
 
     def has_part(self) -> bool:
-        """Whether this process' part was already written by an earlier, interrupted run."""
-        return self._marker(self._rank).exists()
+        """Whether this process' part was already written, whole, by an interrupted run."""
+        try:
+            marker = read_object(self._marker(self._rank))
+        except (OSError, ValueError):
+            return False
+        part = self._part(self._rank)
+        return not faults_of(part.parent, {part.name: str(marker.get("sha256"))})
 
     def write_part(self, table: pa.Table) -> None:
         """Write this process' part beside its place.
@@ -148,18 +161,24 @@ class CutoffFolder:
             When it cannot be written.
         """
         path = self._part(self._rank)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_suffix(".tmp")
-            _write_table(table, scratch, self._format)
-            marker = {"rows": table.num_rows, "sha256": _checksum(scratch)}
-            scratch.rename(path)
-            scratch.write_text(json.dumps(marker), encoding="utf-8")
-            scratch.rename(self._marker(self._rank))
-        except OSError as error:
-            raise DataError(
-                f"{path.parent}: forecasts cannot be written ({error.strerror}); see output.path"
-            ) from error
+        scratch = path.with_suffix(".tmp")
+        with self._writing():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_table(table, scratch, self._format)
+                marker = {"rows": table.num_rows, "sha256": checksum(scratch)}
+                scratch.rename(path)
+                write_whole(self._marker(self._rank), json.dumps(marker))
+            except BaseException:
+                self._clear(scratch)
+                raise
+
+    def _clear(self, scratch: Path) -> None:
+        """Remove a part that could not be written, and folders that were made for it alone."""
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+            self._staging.rmdir()
+            self._staging.parent.rmdir()
 
     def finish(self, *, series: int, rows: int, wait_s: float = _WAIT_S) -> Path:
         """Check all parts and give the folder its name; only the first process does this.
@@ -172,7 +191,8 @@ class CutoffFolder:
         Raises
         ------
         DataError
-            When a part does not come, or a row is missing or there twice.
+            When a part does not come, a row is missing or there twice, or the folder cannot be
+            written.
         """
         markers = [self._await(rank, wait_s) for rank in range(self._world)]
         self._check(series, rows)
@@ -186,23 +206,24 @@ class CutoffFolder:
             **asdict(self._provenance),
         }
         text = json.dumps(success, indent=1, sort_keys=True)
-        (self._staging / SUCCESS).write_text(text + "\n", encoding="utf-8")
-        for rank in range(self._world):
-            self._marker(rank).unlink()
-        self._move()
+        with self._writing():
+            write_whole(self._staging / SUCCESS, text + "\n")
+            for rank in range(self._world):
+                self._marker(rank).unlink()
+            publish_folder(self._staging, self.path, ours=made_by_us(self.path))
+            with suppress(OSError):  # other cutoffs are still on their way
+                self._staging.parent.rmdir()
         return self.path
 
-    def _move(self) -> None:
-        old = self._staging.with_name(f"{self._staging.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.path.exists():
-            self.path.rename(old)
-        self._staging.rename(self.path)
-        shutil.rmtree(old, ignore_errors=True)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self._staging.parent.rmdir()
-        except OSError:  # other cutoffs are still on their way
-            return
+            yield
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: forecasts cannot be written ({error.strerror or error}); "
+                "see output.path"
+            ) from error
 
     def _check(self, series: int, rows: int) -> None:
         keys = ["unique_id", "target", "step"]
@@ -229,13 +250,6 @@ class CutoffFolder:
         marker: dict[str, Any] = json.loads(self._marker(rank).read_text(encoding="utf-8"))
         return marker
 
-    def _success(self) -> dict[str, Any] | None:
-        try:
-            content: dict[str, Any] = json.loads((self.path / SUCCESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return content
-
     def _part(self, rank: int) -> Path:
         return self._staging / f"part-{rank:05d}.{self._format}"
 
@@ -257,7 +271,7 @@ def _write_table(table: pa.Table, path: Path, file_format: Format) -> None:
 
 def read_forecasts(path: Path) -> pa.Table:
     """Return the forecasts of one cutoff's folder, all parts in order."""
-    success = json.loads((path / SUCCESS).read_text(encoding="utf-8"))
+    success = read_success(path)
     parts = [path / name for name in sorted(success["checksums"])]
     if success["format"] == "parquet":
         return pa.concat_tables([pa.parquet.read_table(part, partitioning=None) for part in parts])
@@ -273,7 +287,3 @@ def _read_keys(path: Path, file_format: Format, keys: list[str]) -> pa.Table:
     types = {"unique_id": pa.string(), "target": pa.string()}
     options = pa.csv.ConvertOptions(include_columns=keys, column_types=types)
     return pa.csv.read_csv(path, convert_options=options)
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -20,6 +20,7 @@ from forecast.forecasting.forecast_files import (
     forecast_table,
     read_forecasts,
 )
+from forecast.forecasting.published import remove_stale_staging
 from forecast.forecasting.rolling_intervals import Live
 from forecast.forecasting.spec import index_at
 from forecast.text import decimals_of
@@ -139,6 +140,10 @@ def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
     """Write every cutoff that is not there yet; return the folders of all, oldest first."""
     folders = {int(cutoff): _folder(job, int(cutoff)) for cutoff in cutoffs}
     due = [cutoff for cutoff, folder in folders.items() if not folder.is_done()]
+    if job.shard.rank == 0:
+        remove_stale_staging(
+            job.config.output_folder, keep=[folders[cutoff].staging for cutoff in due]
+        )
     count = len(job.panel.series_ids)
     rows = count * len(job.panel.targets) * job.forecaster.spec.horizon
     at_once = max(1, WINDOWS_AT_ONCE // count)

@@ -17,11 +17,13 @@ from forecast.data.panel import (
     PanelSpec,
     append_panel,
     build_panel,
+    is_tidy,
     open_panel,
     panel_as_of,
     read_meta,
     remove_leftovers,
 )
+from forecast.data.panel.ownership import META
 from forecast.data.tables import SourceFile, read_tables, source_files
 from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
@@ -60,14 +62,14 @@ def _current(config: Config, *, force: bool) -> Panel:
     source = _Source.of(config)
     if rank() != 0:
         return _wait_for(config, source.fingerprint)
-    if not force and (panel := _unchanged(config, source)) is not None:
+    if not force and _is_tidy(config, source) and (panel := _unchanged(config, source)):
         return panel
     with run_lock(config.work_folder, "prepare", file="panel.lock", wait_s=WAIT_S):
         source = _Source.of(config)  # another run may have prepared it meanwhile
+        remove_leftovers(config.panel_folder)
         panel = None if force else _unchanged(config, source) or _append(config, source)
         if panel is None:
             _say_damage(config, source)
-            remove_leftovers(config.panel_folder)
             panel = build_panel(
                 read_tables(config.data, files=source.files),
                 config.panel_folder,
@@ -174,6 +176,10 @@ def _settings(data: Data) -> dict[str, Any]:
     return settings
 
 
+def _is_tidy(config: Config, source: _Source) -> bool:
+    return bool(source.before) and is_tidy(config.panel_folder, source.before)
+
+
 def _unchanged(config: Config, source: _Source) -> Panel | None:
     """Open the panel there if it holds just this source; None when it does not, or is damaged."""
     if source.before.get("fingerprint") != source.fingerprint:
@@ -187,11 +193,13 @@ def _unchanged(config: Config, source: _Source) -> Panel | None:
 
 
 def _say_damage(config: Config, source: _Source) -> None:
-    """Say why a panel that holds just this source is built again all the same."""
-    if source.before.get("fingerprint") == source.fingerprint:
+    """Say why a panel that is there, and holds just this source, is built again all the same."""
+    if not source.before or source.before.get("fingerprint") == source.fingerprint:
         try:
             open_panel(config.panel_folder)
         except DataError as error:
+            if not (config.panel_folder / META).exists():
+                return  # the first build
             what = str(error).split("; ")[0]  # what to do is being done
             say(f"prepare: {what}: building it again")
 

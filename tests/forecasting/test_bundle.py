@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from forecast.errors import ModelError
 from forecast.forecasting.bundle import MANIFEST, WEIGHTS
 from forecast.forecasting.forecaster import Forecaster
+from tests.killed import killed_at
 from tests.tiny import tiny_fit, tiny_panel, tiny_split
 
 
@@ -53,12 +54,40 @@ def _numbers(content):
     return [content] if isinstance(content, float) else []
 
 
-def test_saved_over_another_it_replaces_it_whole(saved, copy):
+def test_saved_over_another_it_replaces_it_whole_and_leaves_what_is_not_its_own(saved, copy):
     _, forecaster, _ = saved
-    (copy / "stale.txt").write_text("of the bundle before")
+    (copy / WEIGHTS).write_bytes(b"damaged")
+    (copy / "notes.txt").write_text("mine")
     forecaster.save(copy)
-    assert sorted(path.name for path in copy.iterdir()) == [MANIFEST, WEIGHTS]
+    assert sorted(path.name for path in copy.iterdir()) == [MANIFEST, WEIGHTS, "notes.txt"]
+    assert (copy / "notes.txt").read_text() == "mine"
     assert [path.name for path in copy.parent.iterdir()] == ["model"]
+    Forecaster.load(copy)
+
+
+def test_a_folder_of_the_user_keeps_its_files(saved, tmp_path):
+    _, forecaster, _ = saved
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "table.csv").write_text("mine")
+    forecaster.save(tmp_path / "mine")
+    assert (tmp_path / "mine" / "table.csv").read_text() == "mine"
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / MANIFEST).write_text("{}")
+    with pytest.raises(ModelError, match=r"bundle\.json there was not made by this program"):
+        forecaster.save(tmp_path / "theirs")
+    assert (tmp_path / "theirs" / MANIFEST).read_text() == "{}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "theirs"]
+
+
+def test_a_bundle_killed_on_its_way_is_overwritten_by_the_next(saved, tmp_path, monkeypatch):
+    _, forecaster, _ = saved
+
+    with killed_at(monkeypatch, "forecast.forecasting.bundle.publish_folder") as patch:
+        patch.setattr("forecast.forecasting.bundle._clear", lambda _: None)
+        forecaster.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == [".model.part"]
+    forecaster.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_same_model_same_bytes(saved, copy):

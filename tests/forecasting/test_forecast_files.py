@@ -9,14 +9,15 @@ import pytest
 from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
 from forecast.forecasting.forecast_files import (
-    SUCCESS,
     CutoffFolder,
     Provenance,
     cutoff_name,
     forecast_table,
     read_forecasts,
 )
+from forecast.forecasting.published import SUCCESS, forecast_faults, remove_stale_staging
 from tests.builders import panel_of
+from tests.killed import full_disk, killed, killed_at
 
 PROVENANCE = Provenance("3", "abc", "config", "data")
 CUTOFF_NS = 1_704_103_200_000_000_000  # 2024-01-01 10:00 UTC
@@ -161,3 +162,101 @@ def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot be written .*output\.path"):
         write(tmp_path / "file")
+
+
+def test_a_file_of_the_user_in_a_published_folder_stays(tmp_path):
+    path = write(tmp_path)
+    (path / "notes.txt").write_text("mine")
+    write(tmp_path, provenance=replace(PROVENANCE, model_version="4"))
+    names = sorted(one.name for one in path.iterdir())
+    assert names == [SUCCESS, "notes.txt", "part-00000.parquet"]
+    assert (path / "notes.txt").read_text() == "mine"
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_of_another_program_is_refused_where_they_collide(tmp_path):
+    theirs = tmp_path / cutoff_name(CUTOFF_NS) / "part-00000.parquet"
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    with pytest.raises(DataError, match=r"part-00000\.parquet there was not made by this program"):
+        write(tmp_path)
+    assert theirs.read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_a_cutoff_is_refused_and_stays(tmp_path):
+    theirs = tmp_path / cutoff_name(CUTOFF_NS)
+    theirs.write_text("mine")
+    with pytest.raises(DataError, match=r"cannot be written .*output\.path"):
+        write(tmp_path)
+    assert theirs.read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["exchange", "retire_folder", "sync_folder"])
+def test_a_published_cutoff_never_vanishes(tmp_path, monkeypatch, place):
+    path = write(tmp_path)
+    before = read_forecasts(path)
+    with killed_at(monkeypatch, f"forecast.whole_files.{place}"):
+        write(tmp_path, provenance=replace(PROVENANCE, model_version="4"))
+    assert read_forecasts(path).equals(before)  # the same values, whichever version
+    write(tmp_path, provenance=replace(PROVENANCE, model_version="4"))
+    assert json.loads((path / SUCCESS).read_text())["model_version"] == "4"
+    remove_stale_staging(tmp_path, keep=[])
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert forecast_faults(path) == []
+
+
+def test_where_folders_cannot_be_exchanged_a_kill_in_between_is_made_good(tmp_path, monkeypatch):
+    path = write(tmp_path)
+    real = type(path).rename
+    with killed_at(monkeypatch) as patch:
+        patch.setattr("forecast.whole_files.ctypes.CDLL", lambda *_, **__: object())
+        patch.setattr(type(path), "rename", lambda a, b: killed() if b == path else real(a, b))
+        write(tmp_path, provenance=replace(PROVENANCE, model_version="4"))
+    assert not path.exists()
+    remove_stale_staging(tmp_path, keep=[])
+    assert forecast_faults(path) == []
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path):
+    one = folder(tmp_path)
+    one.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    theirs = one.staging.parent / "mine" / "part-00000.parquet"
+    theirs.parent.mkdir()
+    theirs.write_text("mine")
+    remove_stale_staging(tmp_path, keep=[one.staging])
+    assert one.has_part()
+    remove_stale_staging(tmp_path, keep=[])
+    assert not one.staging.exists()
+    assert theirs.read_text() == "mine"
+
+
+def test_a_damaged_part_is_not_done_and_named(tmp_path):
+    path = write(tmp_path)
+    part = path / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    assert not folder(tmp_path).is_done()
+    assert forecast_faults(path) == [
+        "part-00000.parquet is not what was written (its checksum differs)"
+    ]
+    write(tmp_path)
+    assert forecast_faults(path) == []
+    (path / SUCCESS).write_bytes(b"")
+    assert not folder(tmp_path).is_done()
+    assert "_SUCCESS.json is damaged" in forecast_faults(path)[0]
+    write(tmp_path)
+    assert forecast_faults(path) == []
+
+
+def test_a_damaged_part_of_an_interrupted_run_is_written_again(tmp_path):
+    one = folder(tmp_path)
+    one.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    (one.staging / "part-00000.parquet").write_bytes(b"")
+    assert not one.has_part()
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("forecast.forecasting.forecast_files.os.fsync", full_disk)
+    with pytest.raises(DataError, match="No space left on device"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

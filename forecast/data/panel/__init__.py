@@ -7,7 +7,13 @@ from forecast.data.panel.build import build_panel
 from forecast.data.panel.from_frame import panel_from_frame
 from forecast.data.panel.panel import Panel
 from forecast.data.panel.rules import PanelSpec
-from forecast.data.panel.store import open_panel, read_meta, remove_leftovers, write_panel
+from forecast.data.panel.store import (
+    is_tidy,
+    open_panel,
+    read_meta,
+    remove_leftovers,
+    write_panel,
+)
 
 __all__ = [
     "CannotAppendError",
@@ -15,6 +21,7 @@ __all__ = [
     "PanelSpec",
     "append_panel",
     "build_panel",
+    "is_tidy",
     "open_panel",
     "panel_as_of",
     "panel_from_frame",

@@ -6,19 +6,27 @@ change rows already there is refused: then the panel has to be built again.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
 from forecast.data.chunk import CannotAppendError
 from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
-from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches
+from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches, unwritable
 from forecast.data.panel.collect import Intake, Layout, spare_rows
 from forecast.data.panel.spill_file import Spill
-from forecast.data.panel.store import commit, describe, new_files, open_panel, read_meta
+from forecast.data.panel.store import (
+    commit,
+    describe,
+    new_files,
+    open_panel,
+    read_meta,
+    remove_leftovers,
+    work_folder,
+)
 
 if TYPE_CHECKING:
     import os
@@ -61,26 +69,42 @@ def append_panel(
     panel = open_panel(folder)
     if panel.vintages is not None:
         raise CannotAppendError("the panel holds vintages")
-    with tempfile.TemporaryDirectory(prefix=".appending-", dir=folder) as work:
-        intake = Intake(Spill(Path(work) / "readings", len(spec.channels)), spec)
-        for chunk in source:
-            intake.add(chunk)
-        if intake.spill.has_vintages:
-            raise CannotAppendError("the new readings have vintages")
+    try:
+        files = new_files(folder)
+        with work_folder(folder, files) as work:
+            intake = Intake(Spill(work / "readings", len(spec.channels)), spec)
+            for chunk in source:
+                intake.add(chunk)
+            change, layout = _change(panel, folder, intake, source, spec)
         meta = read_meta(folder)
-        layout = _layout(panel, intake, source, int(meta["rows"]))
-        change = _Change(panel, spec, layout, _load_tail(folder, meta))
-        for _, slab in stretches(intake.spill, layout):
-            if slab is not None:
-                row = layout.row(slab.series, slab.time)
-                change.add(Readings(row, slab.time, slab.values))
-    files = {"values": meta["files"]["values"]}
-    change.write(folder / files["values"])
-    files["tail"] = save_tail(folder, new_files(folder), change.tail())
-    longer = _longer(panel, intake, source, layout, change.occupied)
-    longer = replace(longer, fingerprint=fingerprint)
-    commit(folder, describe(longer, layout.rows, files, states))
+        change.write(folder / meta["files"]["values"])
+        kept = {"values": meta["files"]["values"], "tail": save_tail(folder, files, change.tail())}
+        longer = _longer(panel, intake, source, layout, change.occupied)
+        longer = replace(longer, fingerprint=fingerprint)
+        commit(folder, describe(longer, layout.rows, kept, states))
+    except OSError as error:
+        remove_leftovers(folder)
+        raise unwritable(folder, error) from error
+    except BaseException:
+        remove_leftovers(folder)
+        raise
     return open_panel(folder)
+
+
+def _change(
+    panel: Panel, folder: Path, intake: Intake, source: Source, spec: PanelSpec
+) -> tuple[_Change, Layout]:
+    """Work out which cells the readings change, and where they lie."""
+    if intake.spill.has_vintages:
+        raise CannotAppendError("the new readings have vintages")
+    meta = read_meta(folder)
+    layout = _layout(panel, intake, source, int(meta["rows"]))
+    change = _Change(panel, spec, layout, _load_tail(folder, meta))
+    for _, slab in stretches(intake.spill, layout):
+        if slab is not None:
+            row = layout.row(slab.series, slab.time)
+            change.add(Readings(row, slab.time, slab.values))
+    return change, layout
 
 
 def _layout(panel: Panel, intake: Intake, source: Source, rows: int) -> Layout:
@@ -170,12 +194,14 @@ class _Change:
     def write(self, path: Path) -> None:
         """Write the cells; every row between a series' old and new end is written."""
         width = len(self.spec.channels)
-        with path.open("r+b") as file:
-            file.truncate(self.layout.rows * width * 4)
-        values = np.memmap(path, dtype="<f4", mode="r+", shape=(self.layout.rows, width))
         grown = np.flatnonzero(self._last + 1 - self._first > self._before)
-        for series in grown:
-            values[self._first[series] + self._before[series] : self._last[series] + 1] = np.nan
+        with path.open("r+b") as file:  # a full disk is told here; through the map it is a signal
+            file.truncate(self.layout.rows * width * 4)
+            for series in grown:
+                begin, stop = self._first[series] + self._before[series], self._last[series] + 1
+                file.seek(begin * width * 4)
+                file.write(np.full((stop - begin, width), np.nan, dtype="<f4").data)
+        values = np.memmap(path, dtype="<f4", mode="r+", shape=(self.layout.rows, width))
         for cells in self._cells:
             values[cells.row] = cells.values
         values.flush()
@@ -220,5 +246,9 @@ def _longer(panel: Panel, intake: Intake, source: Source, layout: Layout, occupi
 
 
 def _load_tail(folder: Path, meta: dict[str, Any]) -> Readings:
-    with np.load(folder / meta["files"]["tail"], allow_pickle=False) as tail:
-        return Readings(tail["row"], tail["time"], tail["values"])
+    path = folder / meta["files"]["tail"]
+    try:
+        with np.load(path, allow_pickle=False) as tail:
+            return Readings(tail["row"], tail["time"], tail["values"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise CannotAppendError(f"{path} is damaged") from error

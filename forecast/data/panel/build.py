@@ -7,7 +7,6 @@ to cells and written in one go.
 from __future__ import annotations
 
 import itertools
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,14 @@ import numpy as np
 from forecast.data.panel.collect import Intake, Layout
 from forecast.data.panel.panel import Panel
 from forecast.data.panel.spill_file import MEMORY, Slab, Spill
-from forecast.data.panel.store import META, commit, describe, new_files, open_panel
+from forecast.data.panel.store import (
+    commit,
+    describe,
+    new_files,
+    open_panel,
+    remove_leftovers,
+    work_folder,
+)
 from forecast.data.panel.writer import StretchWriter
 from forecast.errors import DataError
 
@@ -62,10 +68,10 @@ def build_panel(
     try:
         files = new_files(folder)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     try:
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as work:
-            intake = Intake(Spill(Path(work) / "readings", len(spec.channels)), spec)
+        with work_folder(folder, files) as work:
+            intake = Intake(Spill(work / "readings", len(spec.channels)), spec)
             for chunk in source:
                 intake.add(chunk)
             layout = intake.layout(source.series_ids.names, SPARE_SHARE)
@@ -78,28 +84,20 @@ def build_panel(
             meta = _describe(writer, intake, source, fingerprint)
             commit(folder, meta | {"source": states})
     except OSError as error:
-        _remove(folder, files)
-        raise _unwritable(folder, error) from error
+        remove_leftovers(folder)
+        raise unwritable(folder, error) from error
     except BaseException:
-        _remove(folder, files)
+        remove_leftovers(folder)
         raise
     return open_panel(folder)
 
 
-def _unwritable(folder: Path, error: OSError) -> DataError:
+def unwritable(folder: Path, error: OSError) -> DataError:
+    """Return the fault of a panel that cannot be written."""
     return DataError(
         f"{folder}: the panel cannot be written ({error}); free space or choose another folder "
         "with data.panel"
     )
-
-
-def _remove(folder: Path, files: Mapping[str, str]) -> None:
-    """Remove what a failed build wrote, unless it already is the panel."""
-    meta = folder / META
-    text = meta.read_text(encoding="utf-8") if meta.is_file() else ""
-    for name in files.values():
-        if name not in text:
-            (folder / name).unlink(missing_ok=True)
 
 
 def stretches(spill: Spill, layout: Layout) -> Iterator[tuple[range, Slab | None]]:

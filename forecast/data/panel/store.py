@@ -7,9 +7,9 @@ panel or the new one, never half of one.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +17,32 @@ import numpy as np
 
 from forecast.data.chunk import SCHEMA
 from forecast.data.grid import Grid
+from forecast.data.panel.ownership import META, claim, has_leftovers, release
 from forecast.data.panel.panel import Panel
 from forecast.data.panel.vintages import Vintages
 from forecast.errors import DataError, ForecastError
+from forecast.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-META = "meta.json"
 MEND = "delete the folder and run `forecast prepare`"
+WORK = "work"  # key of the folder that readings are laid aside in
 
 
 def new_files(folder: Path) -> dict[str, str]:
-    """Names for the files of one generation of a panel; nothing is created."""
+    """Names for the files of one generation of a panel, claimed as ours; the folder is made.
+
+    Raises
+    ------
+    DataError
+        When the folder holds a `meta.json` that is no panel's.
+    OSError
+        When the folder cannot be written.
+    """
     generation = uuid.uuid4().hex[:8]
     names = {
         "values": "values-{}.f32",
@@ -39,9 +50,22 @@ def new_files(folder: Path) -> dict[str, str]:
         "indptr": "versions-{}.i8",
         "available_at": "known-{}.i8",
         "versions": "versions-{}.f32",
+        WORK: ".work-{}",
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    return {key: name.format(generation) for key, name in names.items()}
+    files = {key: name.format(generation) for key, name in names.items()}
+    claim(folder, files.values())
+    return files
+
+
+@contextmanager
+def work_folder(folder: Path, files: Mapping[str, str]) -> Iterator[Path]:
+    """Make the folder of a generation that readings are laid aside in, and remove it after."""
+    work = folder / files[WORK]
+    work.mkdir()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_panel(panel: Panel, path: str | os.PathLike[str]) -> None:
@@ -89,26 +113,27 @@ def describe(
 
 def commit(folder: Path, meta: Mapping[str, Any]) -> None:
     """Make a generation the panel of the folder, then remove the files of older ones."""
-    draft = folder / f".{META}-{uuid.uuid4().hex[:8]}"
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(meta, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / META)
-    named = {META, *meta["files"].values()}
-    for pattern in ("values-*", "tail-*", "versions-*", "known-*"):
-        for old in folder.glob(pattern):
-            if old.name not in named:
-                old.unlink(missing_ok=True)
+    write_whole(folder / META, json.dumps(meta))
+    release(folder, _names(meta))
+
+
+def is_tidy(folder: Path, meta: Mapping[str, Any]) -> bool:
+    """Whether a panel's folder holds nothing of ours beside the panel."""
+    return not has_leftovers(folder, _names(meta))
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove what a killed build left in a panel's folder; only while no other build runs there."""
+    """Remove what a killed run left in a panel's folder; only while no other run writes there."""
     folder = Path(path)
-    for left in [*folder.glob(".building-*"), *folder.glob(".appending-*")]:
-        shutil.rmtree(left, ignore_errors=True)
-    for draft in folder.glob(f".{META}-*"):
-        draft.unlink(missing_ok=True)
+    try:
+        meta = read_meta(folder)
+    except DataError:
+        meta = {"files": {}}
+    release(folder, _names(meta))
+
+
+def _names(meta: Mapping[str, Any]) -> set[str]:
+    return set(meta["files"].values())
 
 
 def read_meta(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -197,7 +222,7 @@ def _width(meta: dict[str, Any]) -> int:
 def _map(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
     found = path.stat().st_size
-    if found != expected:
+    if found < expected:  # an append that was cut short leaves a longer one
         raise ValueError(f"{path.name} has {found} bytes, not {expected}")
     if not expected:
         return np.empty(shape, dtype=dtype)

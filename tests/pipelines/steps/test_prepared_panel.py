@@ -8,7 +8,9 @@ import torch
 
 from forecast.config import load_config
 from forecast.data.panel import open_panel
+from forecast.data.panel.store import new_files
 from forecast.data.windows.windows import Windows
+from forecast.errors import DataError
 from pipelines.steps.experiment import split_of
 from pipelines.steps.prepared_panel import prepare as run
 from tests.builders import frame_of
@@ -18,6 +20,9 @@ name: demo
 data: {source: readings, frequency: 1h}
 windows: {context: 24, horizon: 6}
 """
+
+
+LATER = frame_of(110, series=2).iloc[[100, 101, -2, -1]].to_csv(index=False)
 
 
 @pytest.fixture
@@ -210,11 +215,69 @@ def test_what_was_known_when_comes_from_the_table(config, tmp_path):
 
 
 def test_what_a_killed_build_left_is_removed(config, tmp_path):
-    left = tmp_path / ".forecast/demo/panel/.building-abc"
-    left.mkdir(parents=True)
-    (left / "readings.values").write_bytes(b"x")
-    (left.parent / "values-old.f32").write_bytes(b"x")
+    folder = tmp_path / ".forecast/demo/panel"
+    made = new_files(folder)  # claimed, then killed
+    (folder / made["work"]).mkdir()
+    (folder / made["work"] / "readings.values").write_bytes(b"x")
+    (folder / made["values"]).write_bytes(b"x")
     run(load_config(config))
-    names = {path.name.split("-")[0] for path in left.parent.iterdir()}
-    assert names == {"meta.json", "values", "tail"}
-    assert not (left.parent / "values-old.f32").exists()
+    names = {path.name.split("-")[0] for path in folder.iterdir()}
+    assert names == {"meta.json", "values", "tail", ".panel"}
+    assert not (folder / made["values"]).exists()
+
+
+def test_a_run_killed_behind_the_commit_is_tidied_up_though_nothing_changed(config, tmp_path):
+    run(load_config(config))
+    folder = tmp_path / ".forecast/demo/panel"
+    before = sorted(folder.iterdir())
+    (folder / new_files(folder)["work"]).mkdir()
+    run(load_config(config))
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["values-2024.csv", "tail-old.txt", "versions-1.f32", "known-a"])
+def test_files_of_the_user_stay_where_the_panel_lives(config, tmp_path, name):
+    theirs = tmp_path / "readings" / name
+    theirs.write_text("mine" if name != "values-2024.csv" else LATER)
+    (tmp_path / "readings" / ".building-mine").mkdir()
+    (tmp_path / "readings" / ".meta.json-mine").write_text("mine")
+    kept = {path: path.read_bytes() for path in (tmp_path / "readings").iterdir() if path.is_file()}
+    asked = ["data.panel=readings", "data.source=readings/*.csv"]
+    run(load_config(config, asked))
+    run(load_config(config, asked), force=True)
+    (tmp_path / "readings" / "b.csv").write_text(LATER)
+    run(load_config(config, asked))
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert (tmp_path / "readings" / ".building-mine").is_dir()
+
+
+def test_a_file_of_the_user_in_the_way_is_named_and_stays(config, tmp_path):
+    theirs = tmp_path / "readings" / "meta.json"
+    theirs.write_text('{"station": "north"}')
+    with pytest.raises(
+        DataError, match=r"readings/meta\.json: this file is not a panel's.*data\.panel"
+    ):
+        run(load_config(config, ["data.panel=readings", "data.source=readings/a.csv"]))
+    assert theirs.read_text() == '{"station": "north"}'
+    assert sorted(path.name for path in theirs.parent.iterdir()) == ["a.csv", "meta.json"]
+
+
+def test_a_panel_of_an_older_version_is_taken_over(config, tmp_path):
+    run(load_config(config))
+    folder = tmp_path / ".forecast/demo/panel"
+    (folder / ".panel-files.json").unlink()
+    old = set(folder.iterdir())
+    run(load_config(config), force=True)
+    assert {path.name for path in old} & {path.name for path in folder.iterdir()} == {"meta.json"}
+
+
+def test_a_damaged_panel_is_built_again_with_a_line(config, tmp_path, capsys):
+    run(load_config(config))
+    (tmp_path / ".forecast/demo/panel/meta.json").write_bytes(b"")
+    run(load_config(config))
+    assert "meta.json: damaged" in capsys.readouterr().out
+    tail = next((tmp_path / ".forecast/demo/panel").glob("tail-*"))
+    tail.write_bytes(b"")
+    (tmp_path / "readings" / "b.csv").write_text(LATER)
+    run(load_config(config))
+    assert f"{tail.name} is damaged: the panel is built again" in capsys.readouterr().out

@@ -1,0 +1,89 @@
+"""Folders of published forecasts: whether one is whole, which of its files are ours.
+
+What killed runs left beside them is removed here. It reads no forecast.
+"""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from forecast.whole_files import faults_of, read_object, retire_folder
+
+SUCCESS = "_SUCCESS.json"
+_PART = re.compile(r"part-\d{5}\.(parquet|csv)")
+_STAGED = re.compile(r"(cutoff=[0-9TZ-]+)\.[0-9a-f]{12}(\.old)?")
+_STAGED_FILE = re.compile(
+    r"\.?part-\d{5}\.(parquet|csv|tmp|done|done\.part)|\.?_SUCCESS\.json(\.part)?"
+)
+
+
+def staging_folder(root: Path) -> Path:
+    """Return where the folders below `root` are made before they get their names."""
+    return root / ".staging"
+
+
+def read_success(path: Path) -> dict[str, Any]:
+    """Return what a folder's `_SUCCESS.json` says.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none: no folder of ours, or not whole.
+    ValueError
+        It is damaged.
+    """
+    success = read_object(path / SUCCESS)
+    sums = success.get("checksums")
+    if success.get("format") not in {"parquet", "csv"} or not isinstance(sums, dict):
+        raise ValueError("it names no format and no checksums")
+    return success
+
+
+def forecast_faults(path: Path) -> list[str]:
+    """Return what is wrong with a published folder, in words; nothing when it is whole."""
+    try:
+        success = read_success(path)
+    except FileNotFoundError:
+        return [f"{SUCCESS} is missing"]
+    except (OSError, ValueError) as error:
+        return [f"{SUCCESS} is damaged ({error})"]
+    return faults_of(path, success["checksums"])
+
+
+def remove_stale_staging(root: Path, *, keep: Iterable[Path]) -> None:
+    """Remove what killed runs left on the way to cutoffs that this run does not write.
+
+    Parameters
+    ----------
+    root
+        Folder of all cutoffs.
+    keep
+        Staging folders of the run that asks.
+    """
+    staging, kept = staging_folder(root), set(keep)
+    if not staging.is_dir():
+        return
+    for folder in sorted(staging.iterdir()):
+        match = _STAGED.fullmatch(folder.name)
+        if match is None or folder in kept or not folder.is_dir():
+            continue
+        published = root / match[1]
+        if match[2] and not published.exists():  # killed between two renames
+            folder.rename(published)
+            continue
+        names = (entry.name for entry in folder.iterdir())
+        retire_folder(folder, published, ours=[one for one in names if _STAGED_FILE.fullmatch(one)])
+    with suppress(OSError):
+        staging.rmdir()
+
+
+def made_by_us(path: Path) -> list[str]:
+    """Return the names in a cutoff's folder that its success file, or what is left of it, lists."""
+    if not (path / SUCCESS).is_file():
+        return []
+    try:
+        return [SUCCESS, *read_success(path)["checksums"]]
+    except (OSError, ValueError):  # damaged: what has the name of a part is one
+        return [SUCCESS, *(one.name for one in path.iterdir() if _PART.fullmatch(one.name))]
