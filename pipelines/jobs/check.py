@@ -5,23 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecast.data.checks import Finding, Survey, as_errors, check, worst_first
 from forecast.data.panel import build_panel
 from forecast.data.tables import read_tables
+from forecast.data.tables.sources import left_out
 from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
 from pipelines.process.console import say, table
 from pipelines.steps.prepared_panel import panel_spec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
     from forecast.config import Config
+    from forecast.config.data import Data
     from forecast.data.panel import Panel
 
 COLUMNS = ("level", "finding", "column", "count", "series", "what", "first place", "setting")
@@ -75,8 +76,27 @@ def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
         horizon=config.horizon,
         season=config.season,
         spans=spans,
+        counts=data.targets if config.model.head == "negative_binomial" else (),
     )
-    return worst_first(findings + refusal), panel
+    return worst_first([*findings, *refusal, *_other_files(data)]), panel
+
+
+def _other_files(data: Data) -> list[Finding]:
+    """Return the files in the source's folders that are no tables by their ending."""
+    others = left_out(data.source)
+    if not others:
+        return []
+    shown = ", ".join(Path(one).name for one in others[:3]) + (", ..." if len(others) > 3 else "")
+    return [
+        Finding(
+            "note",
+            "other_files",
+            f"{len(others):,} files beside the tables were not read: {shown}",
+            len(others),
+            first=others[0],
+            setting="data.source (a pattern such as folder/*.dat reads them)",
+        )
+    ]
 
 
 def _spans(

@@ -1,13 +1,17 @@
 """All findings about a reading and its panel; prints nothing and changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.checks.clocks import clock_findings
+from forecast.data.checks.courses import course_findings
 from forecast.data.checks.finding import Finding, worst_first
 from forecast.data.checks.levels import level_findings
+from forecast.data.checks.marked import mark_findings
+from forecast.data.checks.names import name_findings
+from forecast.data.checks.peers import peer_findings
 from forecast.data.checks.reading import reading_findings
 from forecast.data.checks.relations import (
     end_findings,
@@ -19,6 +23,19 @@ from forecast.data.checks.rows import row_findings
 from forecast.data.checks.survey import Survey
 from forecast.data.panel import Panel
 
+TOLD_BY = {
+    "extreme": ("sentinel",),
+    "sudden": ("sentinel", "extreme", "unlike_peers", "zeros", "grows"),
+    "negative": ("sentinel",),
+    "unit_break": ("grows", "unlike_peers"),
+    "parts_differ": ("grows",),
+    "empty_column": ("empty",),
+    "missing": ("silent",),
+}
+"""Kinds of findings, and those that name the same fact with its reason."""
+WHOLE = ("grows", "unlike_peers", "empty")
+"""Kinds that are about a column as a whole, so that counts do not compare."""
+
 
 def check(
     survey: Survey,
@@ -28,6 +45,7 @@ def check(
     horizon: int,
     season: int,
     spans: Mapping[str, NDArray[np.int64]] | None = None,
+    counts: Collection[str] = (),
 ) -> list[Finding]:
     """Return what is wrong or odd, worst first.
 
@@ -41,16 +59,37 @@ def check(
         Steps.
     spans
         Grid intervals of train, dev and test; without them the parts are not compared.
+    counts
+        Columns that the model takes for counts.
     """
     findings = [
         *reading_findings(survey.notes, survey.data, survey.order.rows),
         *row_findings(survey),
+        *mark_findings(survey.marks, survey.series_ids, counts),
+        *name_findings(survey.series_ids.names),
         *clock_findings(survey.order, survey.data.timezone),
         *level_findings(panel, season=season, gap_steps=survey.order.gaps.steps),
+        *course_findings(panel, season=season),
+        *peer_findings(panel, season=season, has_times=survey.data.layout != "wide_rows"),
         *length_findings(panel),
         *end_findings(panel, context_length=context_length, horizon=horizon),
         *leak_findings(panel, horizon),
     ]
     if spans is not None:
         findings += part_findings(panel, spans)
-    return worst_first(findings)
+    return worst_first(_once(findings))
+
+
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings without those that say again what another says of the same column."""
+    different = {
+        (one.code, one.column, one.setting if one.code == "sentinel" else one.message): one
+        for one in findings
+    }
+    codes = {(one.code, one.column): one for one in findings}
+
+    def is_told(one: Finding) -> bool:
+        tellers = (codes.get((code, one.column)) for code in TOLD_BY.get(one.code, ()))
+        return any(by is not None and (by.count >= one.count or by.code in WHOLE) for by in tellers)
+
+    return [one for one in different.values() if not is_told(one)]

@@ -13,6 +13,9 @@ from forecast.data.panel import Panel
 
 STUCK_LEAST = 24
 SUDDEN_TIMES = 40.0
+GAP = 2.0
+BURST_GAP = 3.0
+BURSTY = 5.0
 BLOCKS = 24
 BLOCK_LEAST = 50
 SAMPLE = 1 << 20
@@ -155,7 +158,8 @@ def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
     usual = float(np.quantile(known, 0.9))
     if usual == 0:
         return
-    hits = (apart > SUDDEN_TIMES * usual) & (neighbours < apart)
+    bar = _stands_out(known, usual, is_bursty=_is_bursty(column))
+    hits = (apart > bar) & (neighbours < apart)
     if hits.any():
         steps = np.flatnonzero(hits)
         worst = int(steps[np.argmax(apart[steps])])
@@ -165,6 +169,26 @@ def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
             worst=float(apart[worst] / usual),
             worst_at=f"{where.at(worst + 1)}: {short(middle[worst])}",
         )
+
+
+def _is_bursty(column: NDArray[np.float32]) -> bool:
+    """Return whether a column comes in bursts, as rain and floods do: it reaches far up only."""
+    low, middle, high = np.nanquantile(column, [0.001, 0.5, 0.999])
+    return bool(np.nanmin(column) >= 0 and high - middle > BURSTY * (middle - low))
+
+
+def _stands_out(known: NDArray[np.float32], usual: float, *, is_bursty: bool) -> float:
+    """Return the distance from which single values stand apart from the tail of the others.
+
+    They are `SUDDEN_TIMES` the usual distance away, and there is a gap below them: a tail that
+    reaches so far without one is the column's own. The gap is wider where a column comes in bursts.
+    """
+    tail = np.sort(known[known > SUDDEN_TIMES / 4 * usual])
+    if not len(tail):
+        return np.inf
+    below = np.concatenate([[usual * SUDDEN_TIMES / 4], tail[:-1]])
+    gap = (tail > GAP * (BURST_GAP if is_bursty else 1) * below) & (tail > SUDDEN_TIMES * usual)
+    return float(below[np.argmax(gap)]) if gap.any() else np.inf
 
 
 def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:

@@ -9,8 +9,9 @@ from forecast.data.checks.finding import Finding, stamp
 from forecast.data.distance import kolmogorov_smirnov
 from forecast.data.panel import Panel
 
-LEAK_STEPS = 20_000
-LEAK_SERIES = 5
+LEAK_STEPS = 1 << 14
+LEAK_SERIES = 1000
+LEAST_CHANGES = 20
 MOST_LAGS = 200
 SAME_SHARE = 0.99
 SAME_CHANGES = 0.999
@@ -21,47 +22,63 @@ MOST_LENGTHS = 4
 def leak_findings(panel: Panel, horizon: int) -> Iterator[Finding]:
     """Yield covariates that hold the target itself, now or at a later time.
 
-    A covariate is suspected where, over the newest steps of a few series, it equals the target of
-    the same or a later step, or its changes do.
+    A covariate is suspected where, over the newest steps of a series, it equals the target of the
+    same or a later step, or its changes do. Every series is looked at, or the longest
+    `LEAK_SERIES`.
     """
-    chosen = np.argsort(-panel.length, kind="stable")[:LEAK_SERIES]
-    for covariate in range(len(panel.targets), len(panel.channels)):
-        name = panel.channels[covariate]
-        if name in panel.categories:
-            continue
-        for target, target_name in enumerate(panel.targets):
-            shifts = [_shift_of(panel, int(s), covariate, target, horizon) for s in chosen]
-            found = [shift for shift in shifts if shift is not None]
-            if found and len(found) == len(shifts):
-                yield _leak(name, target_name, found, is_known=name in panel.known)
+    chosen = np.argsort(-panel.length, kind="stable")[:LEAK_SERIES].tolist()
+    numeric = [
+        column
+        for column in range(len(panel.targets), len(panel.channels))
+        if panel.channels[column] not in panel.categories
+    ]
+    found: dict[tuple[int, int], list[int]] = {}
+    for series in chosen if numeric else ():
+        block = panel.block(series)[-LEAK_STEPS:].astype(np.float64)
+        for target in range(len(panel.targets)):
+            for covariate in numeric:
+                shift = _shift_of(block[:, covariate], block[:, target], horizon)
+                if shift is not None:
+                    found.setdefault((covariate, target), []).append(shift)
+    for (covariate, target), shifts in sorted(found.items()):
+        yield _leak(panel, covariate, target, shifts)
 
 
-def _leak(name: str, target: str, shifts: list[int], *, is_known: bool) -> Finding:
+def _leak(panel: Panel, covariate: int, target: int, shifts: list[int]) -> Finding:
     """Return the finding of a covariate that follows a target."""
     shift = max(set(shifts), key=shifts.count)
     when = "of the same step" if shift == 0 else f"{shift} steps later"
-    is_future = shift > 0 or is_known
+    is_future = shift > 0 or panel.channels[covariate] in panel.known
+    total, looked = len(panel.series_ids), min(len(panel.series_ids), LEAK_SERIES)
+    sampled = f" looked at, of {total:,}" if looked < total else ""
+    series = f", in {len(shifts):,} of {looked:,} series{sampled}" if total > 1 else ""
     return Finding(
         "warning" if is_future else "note",
         "leak",
-        f"it equals the target {target!r} {when}: "
+        f"it equals the target {panel.targets[target]!r} {when}{series}: "
         + ("it holds what is to be forecast" if is_future else "it adds nothing"),
         len(shifts),
-        column=name,
+        column=panel.channels[covariate],
         series=len(shifts),
         setting="leave the column out of data.covariates",
     )
 
 
-def _shift_of(panel: Panel, series: int, covariate: int, target: int, horizon: int) -> int | None:
-    """Return how many steps later the target equals the covariate, if it does."""
-    block = panel.block(series)[-LEAK_STEPS:]
-    x = block[:, covariate].astype(np.float64)
-    y = block[:, target].astype(np.float64)
-    for shift in range(min(horizon, MOST_LAGS, len(x) // 2) + 1):
+def _shift_of(x: NDArray[np.float64], y: NDArray[np.float64], horizon: int) -> int | None:
+    """Return how many steps later a target y equals a covariate x, if it does."""
+    most = min(horizon, MOST_LAGS, len(x) // 2)
+    for shift in dict.fromkeys((0, _best_shift(x, y, most))):
         if _is_same(x[: len(x) - shift], y[shift:]):
             return shift
     return None
+
+
+def _best_shift(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> int:
+    """Return the shift at which the changes of two columns are most alike, from one transform."""
+    dx, dy = (np.nan_to_num(np.diff(one)) for one in (x, y))
+    size = 1 << int(2 * len(x) - 1).bit_length()
+    alike = np.fft.irfft(np.conj(np.fft.rfft(dx, size)) * np.fft.rfft(dy, size), size)
+    return int(np.argmax(np.abs(alike[: most + 1])))
 
 
 def _is_same(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
@@ -76,6 +93,8 @@ def _is_same(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     if (np.abs(x - y) < 1e-4 * spread).mean() > SAME_SHARE:
         return True
     dx, dy = np.diff(x), np.diff(y)
+    if min(np.count_nonzero(dx), np.count_nonzero(dy)) < LEAST_CHANGES:
+        return False
     if not dx.std() or not dy.std():
         return False
     return bool(abs(np.corrcoef(dx, dy)[0, 1]) > SAME_CHANGES)
@@ -154,6 +173,7 @@ def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Itera
     The distance is the largest difference of the two shares of values below any value
     (Kolmogorov-Smirnov), at worst over the targets.
     """
+    yield from _series_of_parts(panel, spans)
     for target, name in enumerate(panel.targets):
         train = _values_within(panel, target, spans["train"])
         for part in ("dev", "test"):
@@ -171,6 +191,32 @@ def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Itera
                     column=name,
                     setting="split.scheme: blocked, or a larger split." + part,
                 )
+
+
+def _series_of_parts(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Iterator[Finding]:
+    """Yield parts that hold readings of only some series: errors are then measured on those."""
+    total = len(panel.series_ids)
+    for part in ("train", "dev", "test"):
+        absent = []
+        for series in range(total):
+            block, start = panel.block(series), int(panel.start[series])
+            values = [
+                block[max(first - start, 0) : max(stop - start, 0), : len(panel.targets)]
+                for first, stop in spans[part].tolist()
+            ]
+            if all(np.isnan(one).all() for one in values):
+                absent.append(panel.series_ids[series])
+        if absent:
+            yield Finding(
+                "warning",
+                "part_series",
+                f"{part} holds readings of only {total - len(absent):,} of {total:,} series",
+                len(absent),
+                series=len(absent),
+                first=absent[0],
+                setting="split.scheme: blocked, a larger split." + part + ", or leave series out "
+                "with data.exclude",
+            )
 
 
 def _values_within(

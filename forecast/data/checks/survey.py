@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.checks.extremes import Extremes
+from forecast.data.checks.marks import Marks
 from forecast.data.checks.order import RowOrder, Sightings, digest_rows
 from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.grid import Grid
@@ -30,6 +31,7 @@ class Survey:
         self.order = RowOrder(self.grid, reader.series_ids)
         self.is_sorted = True
         self.extremes = {name: Extremes() for name in reader.channels}
+        self.marks = {name: Marks() for name in reader.channels}
         self.outside = {name: Sightings() for name in data.limits}
         self.has_vintages = data.available_at is not None
         self._keys: list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint64]]] = []
@@ -91,10 +93,9 @@ class Survey:
                 within &= ~(values > high)
             self.outside[name].add(~within, chunk.series, chunk.time, self.series_ids)
             kept &= within
-        if kept.all():
-            self.extremes[name].add(values, chunk.series, chunk.time)
-        else:
-            self.extremes[name].add(values[kept], chunk.series[kept], chunk.time[kept])
+        rows = slice(None) if kept.all() else kept
+        for watcher in (self.extremes[name], self.marks[name]):
+            watcher.add(values[rows], chunk.series[rows], chunk.time[rows])
 
     def _settle(self) -> None:
         """Count gaps and duplicates again in order of time where rows were out of order."""

@@ -121,9 +121,9 @@ class Reader:
         faults = Faults(table.file.path, "line" if is_csv else "row", self._shown(table.file))
         layout = _layout(self._data, self._state, table)
         for piece in table.pieces(layout.wanted, layout.nulls, layout.labels):
-            chunks = layout.chunks(piece, faults)
-            if not faults:
-                yield from chunks
+            for chunk in layout.chunks(piece, faults):
+                if not faults:  # else the rest is only counted
+                    yield chunk
         self._end_file(table, faults)
         if faults:
             if isinstance(table, CsvTable):

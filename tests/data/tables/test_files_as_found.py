@@ -236,3 +236,11 @@ def test_lines_are_those_of_the_file_where_some_are_blank(tmp_path):
     text = 'ds,y,note\n\n2024-01-01,1,"two\nlines"\n\n2024-01-02\n2024-01-03,x,\n'
     with pytest.raises(DataError, match=r"line 7: text in the number column 'y': 'x'"):
         readings(put(tmp_path, "t.csv", text))
+
+
+def test_faults_are_those_of_the_whole_file(tmp_path):
+    rows = "".join(
+        f"2024-01-01 00:00:{n % 60:02d}.{n:09d},{'x' if n % 2 else 1}\n" for n in range(200_000)
+    )
+    with pytest.raises(DataError, match=r"'x' \(100,000 in this file\)"):
+        readings(put(tmp_path, "t.csv", "ds,y\n" + rows), targets="y")
