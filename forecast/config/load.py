@@ -87,6 +87,17 @@ def load_config(
     return _validate(values, name, lines, origin, templates)
 
 
+def config_of(values: dict[str, Any], *, where: str) -> Config:
+    """Return the validated config of plain values; faults are named as in `where`.
+
+    Raises
+    ------
+    ConfigError
+        With every fault at once: key, value found, what is allowed.
+    """
+    return _validate(values, where, {}, {}, {})
+
+
 def _apply(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, str]:
     """Set each override in `values`; return which override set which dotted key."""
     origin: dict[str, str] = {}
@@ -180,7 +191,7 @@ def _describe(
     dotted = ".".join(map(str, place))
     where = next((text for key, text in origin.items() if (dotted + ".").startswith(key + ".")), "")
     line = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), 1)
-    where = where or f"{name}:{line}"
+    where = where or (f"{name}:{line}" if lines else name)
     if fault["type"] == "extra_forbidden":
         return line, f"{where}: {dotted}: unknown key{_nearest(place)}"
     message = _WORDS.get(fault["type"], "")

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from forecast.evaluation import metrics as m
 from forecast.evaluation.backtest import Backtest, interval_of, per_step
+from forecast.forecasting.forecast_files import quantile_columns
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -57,6 +59,50 @@ def forecast_panels(
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
     return figure
+
+
+def forecast_frame(
+    table: "pd.DataFrame", history: "pd.DataFrame | None", *, series: Sequence[str] | None = None
+) -> "Figure":
+    """Draw a frame of forecasts, a panel for each series, after twice as long of its readings.
+
+    Parameters
+    ----------
+    table
+        Columns of the forecast files, of which the first target is drawn; the outermost quantiles
+        are the band.
+    history
+        Rows of `unique_id`, `ds` (UTC) and the target; none are drawn where it is None.
+    series
+        Ids to draw; the first four unless given.
+    """
+    chosen = list(series or table["unique_id"].unique()[:4])
+    target = str(table["target"].iloc[0])
+    figure = _new_figure(width=8.0, height=2.4 * len(chosen) + 0.4)
+    for place, name in enumerate(chosen):
+        axes = figure.add_subplot(len(chosen), 1, place + 1)
+        ahead = table[(table["unique_id"] == name) & (table["target"] == target)]
+        if history is not None:
+            begin = ahead["ds"].min() - 2 * (ahead["ds"].max() - ahead["ds"].min())
+            own = history["unique_id"] == name if "unique_id" in history else True
+            past = history[own & (history["ds"] >= begin) & history[target].notna()]
+            axes.plot(past["ds"], past[target], color=HISTORY, label="readings")
+        _draw_ahead(axes, ahead)
+        axes.set_title(f"{name}: {target}", fontsize=9, loc="left")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_ahead(axes: "Axes", ahead: "pd.DataFrame") -> None:
+    """Draw the forecast of one series and its outermost band."""
+    levels = quantile_columns(ahead)
+    if len(levels) > 1:
+        low, high = ahead[levels[0]], ahead[levels[-1]]
+        label = f"{levels[0]} to {levels[-1]}"
+        axes.fill_between(ahead["ds"], low, high, color=MODEL, alpha=0.2, label=label, lw=0)
+    axes.plot(ahead["ds"], ahead["y_hat"], color=MODEL, label="forecast")
+    _date_axis(axes)
 
 
 def newest_windows(backtest: Backtest, *, count: int = 4) -> list[tuple[int, int]]:

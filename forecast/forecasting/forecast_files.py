@@ -8,8 +8,9 @@ the folder gets its name. Nothing here computes a forecast.
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -79,6 +80,15 @@ def forecast_table(forecast: Forecast, panel: Panel, provenance: Provenance) -> 
 
 def _stamps(time_ns: Any) -> pa.Array:
     return pa.array(time_ns // 1000, pa.timestamp("us", tz="UTC"))
+
+
+def quantile_columns(names: Iterable[object]) -> list[str]:
+    """Return the columns that hold quantiles, in their order.
+
+    >>> quantile_columns(["ds", "y_hat", "q0.1", "q0.9", "quality"])
+    ['q0.1', 'q0.9']
+    """
+    return [str(name) for name in names if re.fullmatch(r"q\d[\d.e-]*", str(name))]
 
 
 def cutoff_name(cutoff_ns: int) -> str:

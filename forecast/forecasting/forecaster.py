@@ -132,6 +132,7 @@ class Forecaster:
         """
         from forecast.data.panel import panel_from_frame
         from forecast.forecasting.forecast_files import Provenance, forecast_table
+        from forecast.forecasting.rolling_intervals import Live
 
         spec = self.spec
         static = None
@@ -148,7 +149,7 @@ class Forecaster:
             static=static,
         )
         panel = replace(panel, categories=dict(spec.categories))
-        answer = self.predict(panel, index_at(panel, newest_cutoff(panel)))
+        answer = Live(self).predict(panel, index_at(panel, newest_cutoff(panel)))
         provenance = Provenance(
             model_version=str(self.origin.get("model_version", "")),
             run_id=str(self.origin.get("run_id", "")),

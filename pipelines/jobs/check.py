@@ -14,8 +14,8 @@ from forecast.data.tables import read_tables
 from forecast.data.tables.sources import left_out
 from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
+from forecast.forecasting.from_config import panel_spec
 from pipelines.process.console import say, table
-from pipelines.steps.prepared_panel import panel_spec
 
 if TYPE_CHECKING:
     import numpy as np

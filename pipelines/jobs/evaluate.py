@@ -12,15 +12,8 @@ import numpy as np
 
 from forecast.data.panel.panel import newest_cutoff
 from forecast.errors import ConfigError, DataError
-from pipelines.pages.evaluation_page import (
-    MODEL,
-    PERSISTENCE,
-    RIDGE,
-    SEASONAL,
-    Findings,
-    figures_of,
-    page_of,
-)
+from forecast.evaluation.beside import MODEL, SEASONAL
+from pipelines.pages.evaluation_page import Findings, figures_of, page_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.predictor import Predictor
     from forecast.data.windows.splits import Split
     from forecast.data.windows.windows import WindowIndex
     from forecast.evaluation.backtest import Backtest
@@ -102,10 +94,11 @@ def evaluate(
     """Return the backtest with the errors of all parts and the worst windows."""
     from forecast.data.windows.windows import thin
     from forecast.evaluation.backtest import run_backtest, score_table
+    from forecast.evaluation.beside import simple_forecasts
     from forecast.evaluation.diagnosis import PARTS, worst_windows
     from forecast.forecasting.rolling_intervals import lookback
 
-    predictors = baselines(config, panel, split)
+    predictors = simple_forecasts(config, panel, split)
 
     def backtest(windows: WindowIndex, names: tuple[str, ...]) -> Backtest:
         beside = {name: predictors[name] for name in names}
@@ -131,23 +124,6 @@ def evaluate(
     scores[MODEL]["coverage_80_rolling"] = score_table(rolling)[MODEL].get("coverage_80", math.nan)
     worst = worst_windows(whole, model=MODEL, naive=SEASONAL)
     return Findings(config, panel, subject.name, whole, rolling, scores, parts, worst)
-
-
-def baselines(config: Config, panel: Panel, split: Split) -> dict[str, Predictor]:
-    """Return persistence, seasonal naive and ridge, fitted on the same split as the model."""
-    from forecast.evaluation.naive_baselines import Naive
-    from forecast.evaluation.ridge_baseline import Inputs, Ridge
-
-    data, levels = config.data, config.model.quantile_levels
-    horizon = config.horizon
-    inputs = Inputs(config.context_length, horizon, data.covariates.calendar, data.holidays)
-    return {
-        PERSISTENCE: Naive.fit(panel, split.train, horizon=horizon, season=1, levels=levels),
-        SEASONAL: Naive.fit(
-            panel, split.train, horizon=horizon, season=config.season, levels=levels
-        ),
-        RIDGE: Ridge.fit(panel, split, inputs=inputs, levels=levels),
-    }
 
 
 def _affordable(config: Config, index: WindowIndex) -> WindowIndex:

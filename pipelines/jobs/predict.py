@@ -18,6 +18,7 @@ from forecast.forecasting.forecast_files import (
     CutoffFolder,
     Provenance,
     forecast_table,
+    quantile_columns,
     read_forecasts,
 )
 from forecast.forecasting.published import remove_stale_staging
@@ -217,7 +218,7 @@ def _show(config: Config, path: Path, *, written: int) -> None:
 
 def _outer_levels(row: dict[str, object]) -> tuple[str, str]:
     """Return the columns of the 80 % interval, else of the outermost quantiles; empty if none."""
-    columns = [name for name in row if name[0] == "q" and name[1:2].isdigit()]
+    columns = quantile_columns(row)
     if {"q0.1", "q0.9"} <= set(columns):
         return "q0.1", "q0.9"
     return (columns[0], columns[-1]) if len(columns) > 1 else ("", "")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from forecast.data.panel.panel import instant_text
 from forecast.errors import ModelError
+from forecast.evaluation.beside import MODEL
 from pipelines.process.console import say, table
 from pipelines.process.lock import rank, run_lock
 from pipelines.steps.experiment import checkpoint_folder, config_fingerprint, fit_config, split_of
 from pipelines.steps.gate import Decision, decide, due_reasons
 from pipelines.steps.prepared_panel import prepare
-from pipelines.steps.training_run import MODEL, backtest_of, log_figures, register, scores_of
+from pipelines.steps.training_run import backtest_of, log_figures, register, scores_of
 from pipelines.tracking import (
     CHALLENGER,
     ChampionBundle,

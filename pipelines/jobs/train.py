@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from forecast.evaluation.beside import MODEL
 from pipelines.process.console import say, table
 from pipelines.process.lock import rank, run_lock
 from pipelines.steps.experiment import (
@@ -18,14 +19,7 @@ from pipelines.steps.experiment import (
     split_of,
 )
 from pipelines.steps.prepared_panel import prepare
-from pipelines.steps.training_run import (
-    MODEL,
-    backtest_of,
-    log_figures,
-    numbers_of,
-    register,
-    scores_of,
-)
+from pipelines.steps.training_run import backtest_of, log_figures, numbers_of, register, scores_of
 from pipelines.tracking import (
     CHALLENGER,
     CHAMPION,

@@ -12,11 +12,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from forecast.errors import ModelError
+from forecast.evaluation.beside import MODEL
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import checkpoint_folder, config_fingerprint, fit_config, split_of
 from pipelines.steps.prepared_panel import prepare
-from pipelines.steps.training_run import MODEL, backtest_of, scores_of
+from pipelines.steps.training_run import backtest_of, scores_of
 from pipelines.tracking import start_run
 
 if TYPE_CHECKING:

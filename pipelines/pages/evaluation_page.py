@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from forecast.evaluation.beside import MODEL, SEASONAL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from forecast.evaluation.diagnosis import PartError, WorstWindow
     from forecast.evaluation.html import Section
 
-MODEL, PERSISTENCE, SEASONAL, RIDGE = "model", "persistence", "seasonal naive", "ridge"
 COLUMNS = ("mae", "rmse", "mase", "smape", "bias", "crps", "coverage_80", "width_80", "peak_error")
 EXAMPLES = 6
 WORST_DRAWN = 12

@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from forecast.forecasting.spec import Spec
+from forecast.forecasting import from_config
 from pipelines.process.console import is_terminal, progress, say
 from pipelines.process.lock import rank
 
@@ -20,53 +20,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.config import Config
-    from forecast.config.modelling import Training
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
     from forecast.forecasting.forecaster import Forecaster
     from forecast.training.fitting import Fitted
 
 
-def spec_of(config: Config) -> Spec:
-    """Return what a forecaster of this config expects and promises."""
-    data, covariates = config.data, config.data.covariates
-    bounds = config.model.bounds
-    return Spec(
-        context_length=config.context_length,
-        horizon=config.horizon,
-        frequency=data.frequency,
-        timezone=data.timezone,
-        targets=data.targets,
-        past=covariates.past,
-        known=covariates.known,
-        static=covariates.static,
-        calendar=covariates.calendar,
-        holidays=data.holidays,
-        season=config.season,
-        levels=config.model.quantile_levels,
-        bounds=tuple(bounds.get(name, (None, None)) for name in data.targets) if bounds else (),
-        min_observed=config.windows.min_observed,
-    )
-
-
 def split_of(config: Config, panel: Panel) -> Split:
     """Return the config's split of the panel; says what it decided and what is thin about it."""
-    from forecast.data.windows.splits import split_windows
-
-    parts = config.split
-    split = split_windows(
-        panel,
-        context_length=config.context_length,
-        horizon=config.horizon,
-        train=parts.train,
-        dev=parts.dev,
-        test=parts.test,
-        calibration=parts.calibration,
-        scheme=parts.scheme,
-        stride=config.windows.stride,
-        min_observed=config.windows.min_observed,
-        season=config.season,
-    )
+    split = from_config.split_of(config, panel)
     if rank() == 0:
         for note in split.notes:
             say(note)
@@ -105,11 +67,8 @@ def fit_config(
     DataError, ModelError
         As `fit_forecaster`.
     """
-    from dataclasses import replace
+    from forecast.training.experiment import Experiment, steps_per_epoch
 
-    from forecast.training.fitting import fit_forecaster
-
-    spec = replace(spec_of(config), categories=tuple(panel.categories.items()))
     training = config.training
     steps = training.epochs * steps_per_epoch(training, len(split.train.series))
     metric = config.objective.metric
@@ -123,24 +82,9 @@ def fit_config(
         on_epoch(epoch, numbers)
 
     with progress(f"training {config.name}, steps", steps) as done:
-        return fit_forecaster(
-            panel,
-            split,
-            spec,
-            model=config.model,
-            training=training,
-            metric=metric,
-            folder=folder,
-            start=start,
-            on_epoch=tell,
-            on_step=done if is_terminal() else None,
+        return Experiment(config, panel, split).fit(
+            folder, start=start, on_epoch=tell, on_step=done if is_terminal() else None
         )
-
-
-def steps_per_epoch(training: Training, windows: int) -> int:
-    """Return the optimiser steps of an epoch over `windows` windows of train."""
-    drawn = min(training.windows_per_epoch or windows, windows)
-    return max(1, drawn // training.batch_size)
 
 
 def history_frame(panel: Panel, cutoff: int, *, steps: int) -> pd.DataFrame:

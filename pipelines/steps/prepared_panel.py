@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from forecast.data.chunk import SeriesIds
-from forecast.data.grid import Grid
 from forecast.data.panel import (
     CannotAppendError,
     Panel,
-    PanelSpec,
     append_panel,
     build_panel,
     is_tidy,
@@ -28,6 +26,7 @@ from forecast.data.tables import SourceFile, read_tables, source_files
 from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
 from forecast.errors import DataError
+from forecast.forecasting.from_config import panel_spec
 from pipelines.process.clock import minute_text, moved_now
 from pipelines.process.console import say
 from pipelines.process.lock import rank, run_lock
@@ -152,22 +151,6 @@ def _append(config: Config, source: _Source) -> Panel | None:
     say(f"prepare: {rows:,} new rows from {len(came) + len(grew)} files appended")
     _print_account(panel)
     return panel
-
-
-def panel_spec(data: Data) -> PanelSpec:
-    """Return what the `data` section says of the panel."""
-    covariates = data.covariates
-    channels = data.targets + covariates.past + covariates.known
-    labels = {name: "last" for name in data.categories if name in channels}  # codes have no mean
-    return PanelSpec(
-        grid=Grid(data.frequency, data.timezone),
-        targets=data.targets,
-        past=data.covariates.past,
-        known=data.covariates.known,
-        aggregate=labels | data.aggregate,
-        duplicates=data.duplicates,
-        limits=data.limits,
-    )
 
 
 def _settings(data: Data) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from forecast.data.panel.panel import instant_text, newest_cutoff
+from forecast.evaluation.beside import MODEL, naive_forecasts
 from pipelines.steps.experiment import config_fingerprint, history_frame
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run, Version
 
-MODEL, PERSISTENCE, SEASONAL = "model", "persistence", "seasonal naive"
-
 
 def backtest_of(
     config: Config,
@@ -36,19 +35,14 @@ def backtest_of(
     Intervals of the models are conformed at each cutoff, as `forecast predict` does it.
     """
     from forecast.evaluation.backtest import run_backtest
-    from forecast.evaluation.naive_baselines import Naive
     from forecast.forecasting.rolling_intervals import Live
 
-    levels, horizon = config.model.quantile_levels, config.horizon
-    naive = {
-        name: Naive.fit(panel, split.train, horizon=horizon, season=season, levels=levels)
-        for name, season in ((PERSISTENCE, 1), (SEASONAL, config.season))
-    }
+    models = {name: Live(one) for name, one in forecasters.items()}
     return run_backtest(
         panel,
         index,
-        {**{name: Live(one) for name, one in forecasters.items()}, **naive},
-        horizon=horizon,
+        {**models, **naive_forecasts(config, panel, split)},
+        horizon=config.horizon,
         season=config.season,
         train_end=split.train_end,
     )

@@ -59,14 +59,32 @@ def panel_from_frame(
         When a column is missing, or a timestamp is missing or not a time.
     """
     spec = PanelSpec(Grid(frequency, timezone), tuple(targets), tuple(past), tuple(known))
+    return panel_by_rules(
+        frame, spec, series=series, timestamp=timestamp, static=static, available_at=available_at
+    )
+
+
+def panel_by_rules(
+    frame: pd.DataFrame,
+    spec: PanelSpec,
+    *,
+    series: str = "unique_id",
+    timestamp: str = "ds",
+    static: pd.DataFrame | None = None,
+    available_at: str | None = None,
+) -> Panel:
+    """Panel of a long frame by the rules of a config: aggregation, duplicates, limits.
+
+    Parameters and errors as of `panel_from_frame`.
+    """
     _require(frame, [timestamp, *spec.channels, *([available_at] if available_at else [])])
     ids = frame[series].astype(str) if series in frame else pd.Series("series", frame.index)
     codes, names = pd.factorize(ids)
-    time = _instants(frame[timestamp], timezone)
+    time = instants(frame[timestamp], spec.grid.timezone)
     if (time == MISSING_TIME).any():
         missing = int((time == MISSING_TIME).sum())
         raise DataError(f"column {timestamp!r}: {missing} rows have no time")
-    known_at = None if available_at is None else _instants(frame[available_at], timezone)
+    known_at = None if available_at is None else instants(frame[available_at], spec.grid.timezone)
     values = frame[list(spec.channels)].to_numpy(dtype=np.float64, na_value=np.nan)
     chunk = Chunk(codes.astype(np.int32), time, values, known_at)
     fixed = np.empty((len(names), 0)) if static is None else static.reindex(names).to_numpy(float)
@@ -133,7 +151,7 @@ def _require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise DataError("the frame has no rows")
 
 
-def _instants(column: pd.Series, timezone: str) -> NDArray[np.int64]:
+def instants(column: pd.Series, timezone: str) -> NDArray[np.int64]:
     """Epoch nanoseconds UTC; `MISSING_TIME` where there is none."""
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(column))

@@ -11,7 +11,7 @@ from forecast.config.data import Data
 from forecast.data.panel import build_panel
 from forecast.data.tables import read_tables
 from forecast.errors import ForecastError
-from pipelines.steps.prepared_panel import panel_spec
+from forecast.forecasting.from_config import panel_spec
 
 STAMPS = st.one_of(
     st.integers(0, 200).map(lambda h: f"2024-01-{1 + h // 24:02d} {h % 24:02d}:00"),

@@ -1,0 +1,147 @@
+"""A backtest for the front door: rolling cutoffs at the end of a panel, as a frame with scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config.duration import count_steps
+from forecast.data.windows.predictor import Forecast
+from forecast.data.windows.splits import rolling_origins
+from forecast.data.windows.windows import WindowIndex
+from forecast.errors import ConfigError, DataError
+from forecast.evaluation.backtest import Backtest, run_backtest, score_table
+from forecast.evaluation.beside import MODEL, simple_forecasts
+from forecast.forecasting.forecast_files import Provenance, forecast_table
+from forecast.forecasting.from_config import split_of
+from forecast.forecasting.rolling_intervals import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.forecasting.forecaster import Forecaster
+
+    Fit = Callable[[Config, Panel, Split], Forecaster]
+
+SHOWN = ("mae", "rmse", "mase", "crps", "coverage_80", "count")
+
+
+@dataclass(frozen=True)
+class FrameBacktest:
+    """Forecasts of past cutoffs beside what came.
+
+    Attributes
+    ----------
+    frame
+        The columns of the forecast files and `y`, what came (NaN where nothing did).
+    """
+
+    frame: pd.DataFrame
+    _backtest: Backtest
+
+    def scores(self) -> pd.DataFrame:
+        """Return a row for the model and each simple method; scores in the targets' units."""
+        table = score_table(self._backtest)
+        rows = {name: {key: row.get(key) for key in SHOWN} for name, row in table.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("forecast")
+
+    def plot(self) -> Figure:
+        """Draw the newest window of a few series: forecast, 80 % band and what came."""
+        from forecast.evaluation import figures
+
+        return figures.forecast_panels(self._backtest, figures.newest_windows(self._backtest))
+
+
+def backtest_windows(
+    config: Config, panel: Panel, fit: Fit, *, windows: int, step: str | int | None, refit: bool
+) -> FrameBacktest:
+    """Forecast the newest `windows` cutoffs of a panel, `step` apart, and keep what came.
+
+    Parameters
+    ----------
+    fit
+        Trains on a split: called once, or for each cutoff with `refit`. The simple methods are
+        fitted once, on what lies before the first cutoff.
+
+    Raises
+    ------
+    ConfigError
+        When there is no window, or no step between two.
+    DataError
+        When the panel is too short.
+    """
+    stride = config.horizon if step is None else count_steps(step, config.data.frequency)
+    if windows < 1 or stride < 1:
+        raise ConfigError(f"a backtest needs windows a step apart, not {windows}, {stride} steps")
+    stop = int((panel.start + panel.observed_end(targets_only=True)).max())
+    split = _held_out(config, panel, (windows - 1) * stride + config.horizon)
+    index = rolling_origins(
+        panel,
+        horizon=config.horizon,
+        first=stop - (windows - 1) * stride - config.horizon - 1,
+        last=stop - config.horizon - 1,
+        stride=stride,
+    )
+    if not len(index.series):
+        raise DataError("no series has readings behind one of the backtest's cutoffs")
+    model = _Refitting(config, fit, stop) if refit else Live(fit(config, panel, split))
+    backtest = run_backtest(
+        panel,
+        index,
+        {MODEL: model, **simple_forecasts(config, panel, split)},
+        horizon=config.horizon,
+        season=config.season,
+        train_end=split.train_end,
+    )
+    frame: pd.DataFrame = forecast_table(backtest.forecasts[MODEL], panel, Provenance()).to_pandas()
+    frame.insert(5, "y", np.swapaxes(backtest.actual, 1, 2).ravel())
+    return FrameBacktest(frame, backtest)
+
+
+def _held_out(config: Config, panel: Panel, steps: int) -> Split:
+    """Return the config's split with the newest `steps` (two horizons at least) as its test."""
+    parts = {"test": max(steps, 2 * config.horizon), "scheme": "chronological"}
+    split = config.split.model_copy(update=parts)
+    return split_of(config.model_copy(update={"split": split}), panel)
+
+
+@dataclass(frozen=True)
+class _Refitting:
+    """A predictor that is trained anew for each cutoff, on what lies before it."""
+
+    config: Config
+    fit: Fit
+    stop: int  # grid index behind the newest reading
+
+    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast every window of the index, in its order."""
+        first_step = panel.start[index.series] + index.cutoff
+        parts, rows = [], []
+        for step in np.unique(first_step):
+            own = np.flatnonzero(first_step == step)
+            split = _held_out(self.config, panel, self.stop - int(step))
+            model = Live(self.fit(self.config, panel, split))
+            some = WindowIndex(index.series[own], index.cutoff[own])
+            parts.append(model.predict(panel, some, batch_size=batch_size))
+            rows.append(own)
+        order = np.argsort(np.concatenate(rows))
+
+        def joined(name: str) -> Any:
+            return np.concatenate([getattr(part, name) for part in parts])[order]
+
+        return Forecast(
+            series=index.series,
+            cutoff=index.cutoff,
+            point=joined("point"),
+            quantiles=joined("quantiles"),
+            levels=parts[0].levels,
+            flag=joined("flag"),
+        )

@@ -1,0 +1,302 @@
+"""The front door for Python: a frame of readings in, a frame of forecasts out.
+
+It takes the path of the command line: the same config, panel, training, bands and columns.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import config_of
+from forecast.data.panel.from_frame import instants, panel_by_rules
+from forecast.errors import ConfigError, DataError, ModelError
+from forecast.evaluation.frame_backtest import FrameBacktest, backtest_windows
+from forecast.forecasting.forecast_files import quantile_columns
+from forecast.forecasting.forecaster import Forecaster as Trained
+from forecast.forecasting.from_config import panel_spec
+from forecast.training.allocator import keep_freed_memory
+from forecast.training.experiment import Experiment
+from forecast.training.fit import nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from forecast.data.panel import Panel
+    from forecast.training.fitting import Fitted
+
+
+class Forecaster:
+    """An LSTM forecaster of many series, trained on a frame.
+
+    A frame has one row a reading: `unique_id` (may be left out: one series), `ds`, the targets and
+    the covariates; NaN is missing. pandas frames are taken, and whatever gives its columns through
+    Arrow (polars, pyarrow).
+
+    Parameters
+    ----------
+    horizon
+        How far the forecast reaches: a duration such as `24h`, or steps.
+    frequency
+        Length of one step: `1h`, `15min`, `1d`.
+    context
+        Past that the model reads; the longer of three horizons and two main seasons unless given.
+    targets
+        Columns to forecast.
+    covariates
+        Columns that help, by what is known of them: `past`, `known` (into the future), `static`,
+        `calendar` (names of features that follow from the time).
+    timezone
+        IANA zone of stamps without an offset, and of local hours.
+    settings
+        Any other section of the config by its name: `{"training": {"epochs": 5}}`.
+
+    Raises
+    ------
+    ConfigError
+        Naming every setting that is wrong.
+
+    Examples
+    --------
+    >>> Forecaster(horizon="24h", frequency="1h", context="7d").config.context_length
+    168
+    """
+
+    def __init__(
+        self,
+        horizon: str | int,
+        *,
+        frequency: str,
+        context: str | int | None = None,
+        targets: str | Sequence[str] = "y",
+        covariates: Mapping[str, Sequence[str]] | None = None,
+        timezone: str = "UTC",
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        more = {section: dict(values) for section, values in (settings or {}).items()}
+        columns = {
+            "source": "frame",
+            "frequency": frequency,
+            "targets": [targets] if isinstance(targets, str) else list(targets),
+            "covariates": {role: list(names) for role, names in (covariates or {}).items()},
+            "timezone": timezone,
+        } | more.pop("data", {})
+        windows = {"horizon": horizon, "context": context} | more.pop("windows", {})
+        values = {"name": "forecaster", "data": columns, "windows": windows} | more
+        self.config = config_of(values, where="Forecaster")
+        self._trained: Trained | None = None
+        self._history: pd.DataFrame | None = None
+
+    def fit(
+        self,
+        frame: Any,
+        future: Any = None,
+        *,
+        on_epoch: Callable[[int, dict[str, float]], None] = nothing,
+    ) -> Self:
+        """Train on a frame, choose the epoch on its newest part, calibrate the bands.
+
+        Parameters
+        ----------
+        frame
+            The readings.
+        future
+            Rows of known covariates after them.
+        on_epoch
+            Told the number of each epoch and its figures.
+
+        Raises
+        ------
+        DataError
+            When a column is missing or there are too few readings.
+        """
+        history = _joined(frame, future)
+        experiment = Experiment.of(self.config, self._panel(history))
+        self._trained = _fit(experiment, on_epoch).forecaster
+        self._history = history
+        return self
+
+    def predict(
+        self, history: Any = None, future: Any = None, levels: Sequence[float] | None = None
+    ) -> pd.DataFrame:
+        """Forecast what follows the newest reading, for every series.
+
+        Parameters
+        ----------
+        history
+            Newer readings, or other series; those of `fit` unless given. It should hold a few
+            weeks: bands follow what was missed of late as far as it reaches.
+        future
+            Rows of known covariates for the horizon.
+        levels
+            Quantile levels of the columns `q0.1` ...; all of `model.quantile_levels` unless given.
+
+        Returns
+        -------
+        The columns of the forecast files: `unique_id, ds, target, cutoff, step, y_hat, q...,
+        model_version, run_id, flag`.
+
+        Raises
+        ------
+        ModelError
+            When nothing was fitted or loaded.
+        DataError
+            When there is no history, or the model needs a column that is not there.
+        ConfigError
+            When a level was not trained.
+        """
+        trained = self._ready()
+        history = self._history if history is None else history
+        if history is None:
+            raise DataError("a model that was loaded has no readings of its own: give history")
+        table = trained.forecast(_joined(history, future))
+        return table if levels is None else _with_levels(table, levels)
+
+    def backtest(
+        self,
+        frame: Any,
+        *,
+        windows: int = 20,
+        step: str | int | None = None,
+        refit: bool = False,
+    ) -> FrameBacktest:
+        """Forecast the newest part of a frame as it would have been, beside simple methods.
+
+        The model is trained anew on what lies before the first window (before each window with
+        `refit`), so no forecast has seen what it is scored by. This object stays as it is.
+
+        Parameters
+        ----------
+        windows
+            Cutoffs.
+        step
+            Between two cutoffs; a horizon unless given.
+
+        Raises
+        ------
+        DataError
+            When the frame is too short for these windows.
+        """
+        panel = self._panel(_joined(frame, None))
+        return backtest_windows(
+            self.config,
+            panel,
+            lambda *parts: _fit(Experiment(*parts), nothing).forecaster,
+            windows=windows,
+            step=step,
+            refit=refit,
+        )
+
+    def plot(
+        self, forecast: pd.DataFrame | None = None, *, series: Sequence[str] | None = None
+    ) -> Figure:
+        """Draw forecasts of a few series with their outermost band, after the readings of `fit`.
+
+        Parameters
+        ----------
+        forecast
+            What `predict` gave; made from the readings of `fit` unless given.
+        series
+            Ids to draw; the first four unless given.
+        """
+        from forecast.evaluation.figures import forecast_frame
+
+        table = self.predict() if forecast is None else forecast
+        history = self._history
+        if history is not None:
+            stamps = instants(history["ds"], self.config.data.timezone)
+            history = history.assign(ds=pd.to_datetime(stamps, utc=True))
+        return forecast_frame(table, history, series=series)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as a bundle: weights and JSON, no readings.
+
+        Raises
+        ------
+        ModelError
+            When nothing was fitted, or the folder cannot be written.
+        """
+        self._ready().save(folder)
+        return Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a bundle that `save`, or `forecast train`, wrote.
+
+        Raises
+        ------
+        ModelError
+            When it is damaged, or newer than this program.
+        """
+        trained = Trained.load(folder)
+        config = config_of(trained.origin["config"], where=f"{folder}: config")
+        model = cls.__new__(cls)
+        vars(model).update(config=config, _trained=trained, _history=None)
+        return model
+
+    def _ready(self) -> Trained:
+        if self._trained is None:
+            raise ModelError("nothing has been fitted yet; call fit, or Forecaster.load")
+        return self._trained
+
+    def _panel(self, frame: pd.DataFrame) -> Panel:
+        columns = self.config.data
+        names = list(columns.covariates.static)
+        static = None
+        if names:
+            ids = (
+                frame["unique_id"].astype(str) if "unique_id" in frame else ["series"] * len(frame)
+            )
+            static = frame.groupby(np.asarray(ids), sort=False)[names].first()
+        return panel_by_rules(
+            frame, panel_spec(columns), static=static, available_at=columns.available_at
+        )
+
+
+def _fit(experiment: Experiment, on_epoch: Callable[[int, dict[str, float]], None]) -> Fitted:
+    """Train in a folder of its own, which goes afterwards; the config travels with the model."""
+    keep_freed_memory()
+    with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
+        fitted = experiment.fit(Path(folder), on_epoch=on_epoch)
+    origin = {"config": experiment.config.resolved()}
+    return replace(fitted, forecaster=replace(fitted.forecaster, origin=origin))
+
+
+def _joined(frame: Any, future: Any) -> pd.DataFrame:
+    """Return readings, and the rows of known covariates after them, as one pandas frame."""
+    parts = [_pandas(one) for one in (frame, future) if one is not None]
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _pandas(frame: Any) -> pd.DataFrame:
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    if hasattr(frame, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        converted: pd.DataFrame = pa.table(frame).to_pandas()
+        return converted
+    raise DataError(
+        f"a {type(frame).__name__} is no frame; give a pandas, polars or pyarrow table with "
+        "the columns unique_id, ds and the targets"
+    )
+
+
+def _with_levels(table: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+    """Return a forecast table with only these quantile columns."""
+    found = quantile_columns(table)
+    asked = [f"q{level:g}" for level in levels]
+    absent = [name for name in asked if name not in found]
+    if absent:
+        raise ConfigError(
+            f"levels: {', '.join(name[1:] for name in absent)} not trained; those are "
+            f"{', '.join(name[1:] for name in found)} (model.quantile_levels)"
+        )
+    return table.drop(columns=[name for name in found if name not in asked])

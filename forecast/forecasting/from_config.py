@@ -1,0 +1,78 @@
+"""From a config to the rules of its panel, its windows, and what a forecaster expects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forecast.data.grid import Grid
+from forecast.data.panel import PanelSpec
+from forecast.data.windows.splits import split_windows
+from forecast.forecasting.spec import Spec
+
+if TYPE_CHECKING:
+    from forecast.config import Config
+    from forecast.config.data import Data
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+
+
+def panel_spec(data: Data) -> PanelSpec:
+    """Return what the `data` section says of the panel."""
+    covariates = data.covariates
+    channels = data.targets + covariates.past + covariates.known
+    labels = {name: "last" for name in data.categories if name in channels}  # codes have no mean
+    return PanelSpec(
+        grid=Grid(data.frequency, data.timezone),
+        targets=data.targets,
+        past=data.covariates.past,
+        known=data.covariates.known,
+        aggregate=labels | data.aggregate,
+        duplicates=data.duplicates,
+        limits=data.limits,
+    )
+
+
+def spec_of(config: Config) -> Spec:
+    """Return what a forecaster of this config expects and promises."""
+    columns, covariates = config.data, config.data.covariates
+    bounds = config.model.bounds
+    return Spec(
+        context_length=config.context_length,
+        horizon=config.horizon,
+        frequency=columns.frequency,
+        timezone=columns.timezone,
+        targets=columns.targets,
+        past=covariates.past,
+        known=covariates.known,
+        static=covariates.static,
+        calendar=covariates.calendar,
+        holidays=columns.holidays,
+        season=config.season,
+        levels=config.model.quantile_levels,
+        bounds=tuple(bounds.get(name, (None, None)) for name in columns.targets) if bounds else (),
+        min_observed=config.windows.min_observed,
+    )
+
+
+def split_of(config: Config, panel: Panel) -> Split:
+    """Return the config's split of a panel; what is thin about it stands in `Split.warnings`.
+
+    Raises
+    ------
+    DataError
+        When the panel is too short for the parts.
+    """
+    parts = config.split
+    return split_windows(
+        panel,
+        context_length=config.context_length,
+        horizon=config.horizon,
+        train=parts.train,
+        dev=parts.dev,
+        test=parts.test,
+        calibration=parts.calibration,
+        scheme=parts.scheme,
+        stride=config.windows.stride,
+        min_observed=config.windows.min_observed,
+        season=config.season,
+    )

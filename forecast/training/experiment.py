@@ -1,0 +1,81 @@
+"""One config on one panel, divided into its parts: what a training needs, and the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from forecast.forecasting.from_config import spec_of, split_of
+from forecast.training.fit import nothing
+from forecast.training.fitting import fit_forecaster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from forecast.config import Config
+    from forecast.config.modelling import Training
+    from forecast.data.panel import Panel
+    from forecast.data.windows.splits import Split
+    from forecast.forecasting.forecaster import Forecaster
+    from forecast.forecasting.spec import Spec
+    from forecast.training.fitting import Fitted
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is fitted, on which readings, divided how."""
+
+    config: Config
+    panel: Panel
+    split: Split
+
+    @classmethod
+    def of(cls, config: Config, panel: Panel) -> Experiment:
+        """Divide a panel as the config says.
+
+        Raises
+        ------
+        DataError
+            When the panel is too short for the parts.
+        """
+        return cls(config, panel, split_of(config, panel))
+
+    @property
+    def spec(self) -> Spec:
+        """What the forecaster shall expect and promise, with the panel's labels of text."""
+        return replace(spec_of(self.config), categories=tuple(self.panel.categories.items()))
+
+    def fit(
+        self,
+        folder: Path,
+        *,
+        start: Forecaster | None = None,
+        on_epoch: Callable[[int, dict[str, float]], None] = nothing,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Fitted:
+        """Train and calibrate; continues what an earlier run left in `folder`.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `fit_forecaster`.
+        """
+        return fit_forecaster(
+            self.panel,
+            self.split,
+            self.spec,
+            model=self.config.model,
+            training=self.config.training,
+            metric=self.config.objective.metric,
+            folder=folder,
+            start=start,
+            on_epoch=on_epoch,
+            on_step=on_step,
+        )
+
+
+def steps_per_epoch(training: Training, windows: int) -> int:
+    """Return the optimiser steps of an epoch over `windows` windows of train."""
+    drawn = min(training.windows_per_epoch or windows, windows)
+    return max(1, drawn // training.batch_size)
