@@ -44,6 +44,7 @@ lint: $(VENV)/.lint  ## style, import borders, dependencies, Dockerfile, compose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/structure.py
 	$(BIN)/deptry forecast pipelines
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
