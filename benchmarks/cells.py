@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 
 from forecast.models.build import build_head, build_model  # noqa: E402
-from forecast.models.recurrent.cell_flags import CellName  # noqa: E402
 from forecast.training.allocator import keep_freed_memory  # noqa: E402
+from forecast.vocabulary import CellName  # noqa: E402
 
 BATCH, CONTEXT, HORIZON, KNOWN = 128, 168, 24, 4
 PAGE = ROOT / "docs" / "models-family.md"

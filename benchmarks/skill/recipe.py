@@ -18,8 +18,8 @@ from forecast.data.windows.train_folds import TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of
-from forecast.models.heads.point_heads import PointLoss
 from forecast.models.strategies.segment import Segment
+from forecast.vocabulary import PointLoss
 
 from .tables import Row, Table, as_tensors
 

@@ -15,19 +15,8 @@ from pydantic import (
 
 from forecast.config.base import Integer, Number, Section, Texts
 from forecast.config.duration import ClockDuration, Duration
+from forecast.vocabulary import Aggregate, CalendarFeature
 
-Aggregate = Literal["mean", "sum", "first", "last", "min", "max", "circular_mean"]
-CalendarFeature = Literal[
-    "minute_of_hour",
-    "hour_of_day",
-    "day_of_week",
-    "day_of_month",
-    "day_of_year",
-    "week_of_year",
-    "month_of_year",
-    "is_weekend",
-    "is_holiday",
-]
 Limits = tuple[Number | None, Number | None]
 
 

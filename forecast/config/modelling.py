@@ -7,8 +7,18 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 
 from forecast.config.base import Integer, Number, Section
 from forecast.config.duration import Duration
-
-Metric = Literal["mae", "rmse", "mse", "smape", "mase", "wape", "pinball", "crps"]
+from forecast.vocabulary import (
+    DECILES,
+    CellName,
+    HeadName,
+    InitialState,
+    Kind,
+    Metric,
+    Normalization,
+    Peepholes,
+    PointLoss,
+    StaticInto,
+)
 
 
 class Windows(Section):
@@ -116,7 +126,7 @@ class Transfer(Section):
 class Model(Section):
     """The forecaster."""
 
-    kind: Literal["segment", "direct", "recursive", "encoder_decoder", "aligned"] = "segment"
+    kind: Kind = "segment"
     """Strategy; `segment` is the accurate one on long horizons (Lin 2023)."""
     task: (
         Literal[
@@ -131,21 +141,7 @@ class Model(Section):
     ) = None
     """The mapping of sequences that kind, context and horizon are meant to make (one: a single
     step); a config that makes another one is refused."""
-    cell: Literal[
-        "lstm",
-        "gru",
-        "elman",
-        "peephole",
-        "coupled",
-        "carry",
-        "no_input_gate",
-        "no_forget_gate",
-        "no_output_gate",
-        "no_input_activation",
-        "no_output_activation",
-        "no_peepholes",
-        "full_gate_recurrence",
-    ] = "lstm"
+    cell: CellName = "lstm"
     """Recurrent cell; no variant is significantly better than `lstm` (Greff 2015)."""
     hidden_size: Integer = Field(128, ge=1, le=8192)
     """Width of the state; 128 is accurate and fast on a CPU."""
@@ -160,27 +156,19 @@ class Model(Section):
     segment_length: Duration | None = None
     """Readings in one recurrent step of `segment`; chosen to divide context and horizon unless
     set."""
-    normalization: Literal["last", "mean_std", "none"] = "last"
+    normalization: Normalization = "last"
     """Per window: subtract the last observed value, or standardise by the window's own mean."""
     linear: Linear = Linear()
     """The linear path."""
-    head: Literal[
-        "point_quantile",
-        "point",
-        "gaussian",
-        "student_t",
-        "negative_binomial",
-        "asymmetric_laplace",
-        "categorical",
-    ] = "point_quantile"
+    head: HeadName = "point_quantile"
     """What the network emits a step: a point and quantiles unless set."""
-    quantile_levels: tuple[Number, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    quantile_levels: tuple[Number, ...] = DECILES
     """Levels of the forecast's quantiles, rising."""
-    loss: Literal["mae", "mse", "huber"] = "mae"
+    loss: PointLoss = "mae"
     """What trains the point of `point` and `point_quantile`: the median, the mean, or between."""
     components: Integer = Field(3, ge=1, le=32)
     """Components of the mixture of `asymmetric_laplace` (Klotz 2022 takes 3)."""
-    static_into: Literal["state", "steps"] = "state"
+    static_into: StaticInto = "state"
     """Whether static covariates enter the first recurrent state, or every step. Read by all kinds
     but `segment`."""
     teacher_forcing: Literal["all", "none", "scheduled"] = "scheduled"
@@ -188,9 +176,9 @@ class Model(Section):
     step, their own output, or ever fewer true values (Bengio 2015)."""
     teacher_forcing_steps: Integer = Field(1000, ge=1)
     """Training batches until `scheduled` feeds own outputs only."""
-    initial_state: Literal["zero", "learned"] = "zero"
+    initial_state: InitialState = "zero"
     """Recurrent state before the first step."""
-    peepholes: Literal["none", "diagonal", "full"] | None = None
+    peepholes: Peepholes | None = None
     """Peepholes of the cell, in place of its own (Gers 2000: diagonal); not for `gru`, `elman`."""
     output_identity: bool = False
     """Whether the cell's output is o * c in place of o * tanh(c), as Gers 2000 suggest for

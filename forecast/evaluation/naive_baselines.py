@@ -20,8 +20,7 @@ from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.windows import WindowIndex, Windows, batches, collect_actual, thin
 from forecast.evaluation.metrics import masked_mean
 from forecast.forecasting.fallback import SEASONS_BACK, repeat_season
-
-LEVELS = tuple(round(0.1 * k, 1) for k in range(1, 10))
+from forecast.vocabulary import DECILES
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Naive:
         *,
         horizon: int,
         season: int,
-        levels: Sequence[float] = LEVELS,
+        levels: Sequence[float] = DECILES,
     ) -> Self:
         """Learn the band from the naive forecast's own errors on (at most 20,000) train windows.
 

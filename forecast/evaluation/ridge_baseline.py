@@ -23,10 +23,11 @@ from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
 from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches, thin
 from forecast.evaluation.metrics import masked_mean
-from forecast.evaluation.naive_baselines import LEVELS, Band, fit_band, with_band
+from forecast.evaluation.naive_baselines import Band, fit_band, with_band
 from forecast.models.linear import ridge as linear
 from forecast.models.linear.features import carry_forward
 from forecast.models.linear.output_groups import fill_gaps, groups_of
+from forecast.vocabulary import DECILES
 
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 3))  # a row, in z-scored features
 MOST_FEATURES = 2048  # of each kind: the normal equations hold their square
@@ -67,7 +68,7 @@ class Ridge:
 
     @classmethod
     def fit(
-        cls, panel: Panel, split: Split, *, inputs: Inputs, levels: Sequence[float] = LEVELS
+        cls, panel: Panel, split: Split, *, inputs: Inputs, levels: Sequence[float] = DECILES
     ) -> Self:
         """Fit on train windows, choose the penalty on dev, learn the band on calibration.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from forecast.data.panel import Panel
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.errors import ModelError
+from forecast.vocabulary import DECILES
 
 Bound = tuple[float | None, float | None]
 
@@ -52,7 +53,7 @@ class Spec:
     calendar: tuple[str, ...] = ()
     holidays: str | None = None
     season: int = 1
-    levels: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    levels: tuple[float, ...] = DECILES
     bounds: tuple[Bound, ...] = ()
     min_observed: float = 0.5
     categories: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -14,33 +14,29 @@ from forecast.models.heads.distribution_heads import (
     NegativeBinomialHead,
     StudentTHead,
 )
-from forecast.models.heads.point_heads import DECILES, Head, PointHead, PointLoss, PointQuantileHead
+from forecast.models.heads.point_heads import Head, PointHead, PointQuantileHead
 from forecast.models.linear.features import day_cycles
-from forecast.models.recurrent.cell_flags import CellName, Peepholes
 from forecast.models.recurrent.stacks import CellOptions
 from forecast.models.strategies.aligned import Aligned
 from forecast.models.strategies.direct import Direct
 from forecast.models.strategies.encoder_decoder import EncoderDecoder
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes
-from forecast.models.strategies.normalization import Normalization
 from forecast.models.strategies.recursive import Recursive
 from forecast.models.strategies.segment import (
     Segment,
     SegmentOptions,
     default_segment_length,
 )
-from forecast.models.strategies.static_entry import StaticInto
-
-HeadName = Literal[
-    "point_quantile",
-    "point",
-    "gaussian",
-    "student_t",
-    "negative_binomial",
-    "asymmetric_laplace",
-    "categorical",
-]
-Kind = Literal["segment", "direct", "recursive", "encoder_decoder", "aligned"]
+from forecast.vocabulary import (
+    DECILES,
+    CellName,
+    HeadName,
+    Kind,
+    Normalization,
+    Peepholes,
+    PointLoss,
+    StaticInto,
+)
 
 
 def build_head(

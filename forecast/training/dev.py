@@ -8,15 +8,13 @@ Letters: B batch, H horizon, T targets, Q quantile levels, S series.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from forecast.data.windows.windows import Batch, WindowIndex, Windows
 from forecast.models.network import Network
-
-Metric = Literal["mae", "rmse", "mse", "smape", "mase", "wape", "pinball", "crps"]
+from forecast.vocabulary import Metric
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ from forecast.models.linear.choice import PARTS
 from forecast.models.linear.output_groups import groups_of
 from forecast.models.strategies.segment import WindowTensors
 from forecast.models.transfer import freeze, take_weights
-from forecast.training.dev import Metric, Objective
+from forecast.training.dev import Objective
 from forecast.training.fit import FitResult, fit, nothing
+from forecast.vocabulary import Metric
 
 LINEAR_MEMORY = 2 << 30
 """Bytes for the sums that the linear path is chosen by: two cells a fold, fewer folds where

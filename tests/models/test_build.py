@@ -9,8 +9,9 @@ import torch
 
 from forecast.config.modelling import Model
 from forecast.forecasting.spec import Spec
-from forecast.models.build import Kind, build_head, build_model
+from forecast.models.build import build_head, build_model
 from forecast.training.fitting import head_arguments, model_arguments
+from forecast.vocabulary import Kind
 from tests.builders import sine_panel
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_split
 

@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 import torch
 
-from forecast.models.build import HeadName, Kind, build_head, build_model
-from forecast.models.recurrent.cell_flags import CellName
+from forecast.models.build import build_head, build_model
+from forecast.vocabulary import CellName, HeadName, Kind
 
 GOLDEN = Path(__file__).with_name("golden.json")
 B, L, H = 2, 12, 4

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from forecast.errors import ConfigError
+from forecast.vocabulary import Aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from forecast.data.grid import Grid
 
-AGGREGATES = ("mean", "sum", "first", "last", "min", "max", "circular_mean")
+AGGREGATES = get_args(Aggregate)
 DUPLICATES = ("error", "first", "last", "mean")
 Bounds = tuple[float | None, float | None]
 

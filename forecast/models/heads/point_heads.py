@@ -7,13 +7,13 @@ Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+from forecast.vocabulary import DECILES, PointLoss
 
 
 @runtime_checkable
@@ -100,9 +100,6 @@ def interpolate_levels(values: Tensor, knots: Sequence[float], levels: Tensor) -
     below = above - 1
     share = ((levels - known[below]) / (known[above] - known[below])).clamp(0.0, 1.0)
     return torch.lerp(values[..., below], values[..., above], share.to(values.dtype))
-
-
-PointLoss = Literal["mae", "mse", "huber"]
 
 
 def point_loss(name: PointLoss, point: Tensor, target: Tensor) -> Tensor:

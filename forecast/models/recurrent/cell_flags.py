@@ -19,23 +19,7 @@ Schmidhuber & Cummins 2000; Gers & Schmidhuber 2000 (peepholes); Greff et al. 20
 from dataclasses import dataclass
 from typing import Literal
 
-CellName = Literal[
-    "lstm",
-    "gru",
-    "elman",
-    "peephole",
-    "coupled",
-    "carry",
-    "no_input_gate",
-    "no_forget_gate",
-    "no_output_gate",
-    "no_input_activation",
-    "no_output_activation",
-    "no_peepholes",
-    "full_gate_recurrence",
-]
-
-Peepholes = Literal["none", "diagonal", "full"]
+from forecast.vocabulary import CellName, Peepholes
 
 
 @dataclass(frozen=True)

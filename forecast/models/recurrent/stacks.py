@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from forecast.models.recurrent.autograd import unroll
-from forecast.models.recurrent.cell_flags import CellFlags, CellName, Peepholes, cell_flags
+from forecast.models.recurrent.cell_flags import CellFlags, cell_flags
 from forecast.models.recurrent.forward_loop import CellState, CellWeights
+from forecast.vocabulary import CellName, Peepholes
 
 _SHUT = 1e4  # the logistic function of it is exactly 1, of its negative exactly 0
 _ONE_LAYER = (

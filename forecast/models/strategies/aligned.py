@@ -13,7 +13,8 @@ from forecast.models.heads.point_heads import Head
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellOptions
 from forecast.models.strategies.inputs import WindowSizes
-from forecast.models.strategies.static_entry import StaticEntry, StaticInto
+from forecast.models.strategies.static_entry import StaticEntry
+from forecast.vocabulary import StaticInto
 
 
 class Aligned(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.models.strategies.normalization import Normalization, WindowScale, window_scale
+from forecast.models.strategies.normalization import WindowScale, window_scale
+from forecast.vocabulary import Normalization
 
 
 @dataclass(frozen=True)

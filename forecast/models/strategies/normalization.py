@@ -4,12 +4,12 @@ Shapes: B batch, L context, T targets. NaN means missing; an all-NaN window gets
 scale 1, so that a forecast without history stands in the units it was trained in.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Normalization = Literal["last", "mean_std", "none"]
+from forecast.vocabulary import Normalization
 
 SMALLEST_SCALE = 1e-3
 """Floor of a window's standard deviation, in train z-scores: a constant window stays finite."""

@@ -11,7 +11,8 @@ from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellOptions
 from forecast.models.strategies.decoder import Decoder, Prompt, TeacherForcing
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
-from forecast.models.strategies.static_entry import StaticEntry, StaticInto
+from forecast.models.strategies.static_entry import StaticEntry
+from forecast.vocabulary import StaticInto
 
 
 class Recursive(nn.Module):

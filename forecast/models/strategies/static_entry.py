@@ -3,12 +3,10 @@
 Shapes: B batch, L steps.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-StaticInto = Literal["state", "steps"]
+from forecast.vocabulary import StaticInto
 
 
 class StaticEntry(nn.Module):

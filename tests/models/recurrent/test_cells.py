@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from forecast.models.recurrent.cell_flags import CellName, cell_flags
+from forecast.models.recurrent.cell_flags import cell_flags
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellLayer, CellOptions, CellStack
+from forecast.vocabulary import CellName
 
 B, L, F, D = 3, 6, 2, 4
 CELLS = [name for name in get_args(CellName) if name != "gru"]
