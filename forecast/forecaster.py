@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import config_of
-from forecast.data.panel.from_frame import instants, panel_by_rules
+from forecast.data.grid import Grid
+from forecast.data.panel.frame_times import FrameTimes
+from forecast.data.panel.from_frame import panel_by_rules
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.frame_backtest import FrameBacktest, backtest_windows
 from forecast.forecasting.forecast_files import quantile_columns
@@ -211,7 +213,8 @@ class Forecaster:
         table = self.predict() if forecast is None else forecast
         history = self._history
         if history is not None:
-            stamps = instants(history["ds"], self.config.data.timezone)
+            data = self.config.data
+            stamps, _ = FrameTimes(Grid(data.frequency, data.timezone)).of(history["ds"])
             history = history.assign(ds=pd.to_datetime(stamps, utc=True))
         return forecast_frame(table, history, series=series)
 

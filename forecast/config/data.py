@@ -14,7 +14,8 @@ from pydantic import (
 )
 
 from forecast.config.base import Integer, Number, Section, Texts
-from forecast.config.duration import ClockDuration, Duration
+from forecast.config.duration import Duration, Frequency
+from forecast.config.time_format import check_format
 from forecast.vocabulary import Aggregate, CalendarFeature
 
 Limits = tuple[Number | None, Number | None]
@@ -143,7 +144,8 @@ class Data(Section):
     timestamp: Texts = ("ds",)
     """Column with the time, or several columns joined by a space in this order."""
     timestamp_format: str | None = None
-    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set."""
+    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set. All
+    forms of time that are read: [tables.md](tables.md#times)."""
     timezone: str = "UTC"
     """IANA zone of stamps without an offset, and of local time for calendar features."""
     ambiguous: Literal["order", "refuse", "first", "second"] = "order"
@@ -158,10 +160,12 @@ class Data(Section):
     """First step of a `wide_rows` table, which has no timestamps of its own."""
     align: Literal["start", "end"] = "start"
     """Where rows of a `wide_rows` table differ in length: which of their ends lie at one time."""
-    frequency: ClockDuration
-    """Length of one step of the grid."""
+    frequency: Frequency
+    """Length of one step of the grid: `15min`, `1h`, `1d`, `1w`; business days `1B`; months,
+    quarters and years named by their ends (`1ME`, `1QE`, `1YE`) or starts (`1MS`, `1QS`, `1YS`)."""
     season: Duration | None = None
-    """Main season: a day for steps below a day, a week for days, else 52 steps, unless set."""
+    """Main season: a day for steps below a day, a week for days and business days, else a year,
+    unless set."""
     targets: Texts = ("y",)
     """Columns to forecast."""
     covariates: Covariates = Covariates()
@@ -192,6 +196,13 @@ class Data(Section):
             ZoneInfo(value)
         except (ValueError, OSError, KeyError) as error:
             raise ValueError("not an IANA time zone, such as Europe/Berlin") from error
+        return value
+
+    @field_validator("timestamp_format")
+    @classmethod
+    def _format(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_format(value)
         return value
 
     @field_validator("limits")

@@ -7,7 +7,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from forecast.config.base import Section
 from forecast.config.data import Data
-from forecast.config.duration import count_steps, duration_s
+from forecast.config.duration import count_steps, steps_of_season
 from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
 from forecast.errors import ConfigError
@@ -66,10 +66,7 @@ class Config(Section):
         data = self.data
         if data.season is not None:
             return count_steps(data.season, data.frequency)
-        step, day = duration_s(data.frequency), duration_s("1d")
-        if step < day:
-            return day // step
-        return 7 if step == day else 52
+        return steps_of_season(data.frequency)
 
     @property
     def horizon(self) -> int:

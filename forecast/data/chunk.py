@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ MISSING_TIME = np.iinfo(np.int64).min
 """NaT as an integer: a reading without a time, or an `available_at` that was always known."""
 
 
-SCHEMA = 1
+SCHEMA = 2
 """Of a panel on disk: another number, and a panel is built anew."""
 
 
@@ -41,6 +41,9 @@ class Chunk:
         When the reading became known, epoch nanoseconds UTC; `MISSING_TIME` means always known.
     rejected : int
         Rows of the source that were read and refused (no time, no series); not in the arrays.
+    repeated : (rows,) bool, optional
+        Whose local time a change of clocks repeats, while it is not settled which pass it is:
+        `time` is then the first one. None once it is.
     """
 
     series: NDArray[np.int32]
@@ -48,11 +51,47 @@ class Chunk:
     values: Floats
     available_at: NDArray[np.int64] | None = None
     rejected: int = 0
+    repeated: NDArray[np.bool_] | None = None
+
+    def take(self, which: NDArray[np.bool_]) -> Chunk:
+        """Select readings; the rows that were refused stay counted."""
+        known = None if self.available_at is None else self.available_at[which]
+        repeated = None if self.repeated is None else self.repeated[which]
+        return replace(
+            self,
+            series=self.series[which],
+            time=self.time[which],
+            values=self.values[which],
+            available_at=known,
+            repeated=repeated,
+        )
 
     @property
     def read(self) -> int:
         """Rows of the source behind this chunk, the refused ones included."""
         return len(self.series) + self.rejected
+
+
+def joined_chunks(first: Chunk, second: Chunk) -> Chunk:
+    """Return the readings of two chunks in one."""
+
+    def known(chunk: Chunk) -> NDArray[np.int64]:
+        always = np.full(len(chunk.series), MISSING_TIME)
+        return always if chunk.available_at is None else chunk.available_at
+
+    def repeated(chunk: Chunk) -> NDArray[np.bool_]:
+        none = np.zeros(len(chunk.series), dtype=bool)
+        return none if chunk.repeated is None else chunk.repeated
+
+    has_known = first.available_at is not None or second.available_at is not None
+    return Chunk(
+        np.concatenate([first.series, second.series]),
+        np.concatenate([first.time, second.time]),
+        np.concatenate([first.values, second.values]),
+        np.concatenate([known(first), known(second)]) if has_known else None,
+        rejected=first.rejected + second.rejected,
+        repeated=np.concatenate([repeated(first), repeated(second)]),
+    )
 
 
 @dataclass

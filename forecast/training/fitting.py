@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from forecast.config.duration import count_steps, duration_s
+from forecast.config.duration import count_steps, is_below_day
 from forecast.config.modelling import Linear, Model, Training, Transfer
 from forecast.data.panel import Panel
 from forecast.data.windows.calendar import calendar_names
@@ -193,8 +193,8 @@ def model_arguments(model: Model, spec: Spec, *, known_names: Sequence[str]) -> 
 
 def _seasons(spec: Spec) -> list[int]:
     """Return the main season and, for steps below a day, the week."""
-    is_below_day = duration_s(spec.frequency) < duration_s("1d")
-    return [spec.season, 7 * spec.season] if is_below_day else [spec.season]
+    has_week = is_below_day(spec.frequency)
+    return [spec.season, 7 * spec.season] if has_week else [spec.season]
 
 
 def fit_linear(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from forecast.config.duration import steps_within
 from forecast.data.panel.panel import newest_cutoff
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.beside import MODEL, SEASONAL
@@ -203,7 +204,7 @@ def _origins(
     newest = newest_cutoff(panel) - config.horizon
     stop = newest if last is None else grid_index(config, panel, last)
     if days is not None:
-        begin = stop - panel.grid.steps(f"{days}d") + 1
+        begin = stop - steps_within(f"{days}d", panel.grid.frequency) + 1
     else:
         begin = int(panel.start.min()) if first is None else grid_index(config, panel, first)
     index = rolling_origins(panel, horizon=config.horizon, first=begin, last=stop)

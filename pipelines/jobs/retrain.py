@@ -11,6 +11,7 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from forecast.config.duration import steps_within
 from forecast.data.panel.panel import instant_text
 from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
@@ -118,7 +119,11 @@ def _with_holdout(config: Config) -> Config:
 
     The newest readings are what counts here, so the parts follow each other in any case.
     """
-    parts = {"test": config.retrain.holdout, "scheme": "chronological"}
+    holdout = config.retrain.holdout
+    if isinstance(holdout, str):
+        steps = steps_within(holdout, config.data.frequency)  # 7d of monthly readings: one month
+        holdout = max(steps, 2 * config.horizon)
+    parts = {"test": holdout, "scheme": "chronological"}
     split = config.split.model_copy(update=parts)
     return config.model_copy(update={"split": split})
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.config.duration import duration_s
+from forecast.config.duration import duration_s, steps_within
 from forecast.data.panel.panel import instant_text, newest_cutoff
 from forecast.errors import DataError
 from forecast.forecasting.bundle import read_manifest
@@ -190,7 +190,7 @@ def _psi(
     from forecast.evaluation.drift import channel_psi, season_changes
 
     stop = int(panel.grid.index(np.array([newest.value]))[0])
-    begin = stop - panel.grid.steps(config.monitor.window) + 1
+    begin = stop - steps_within(config.monitor.window, panel.grid.frequency) + 1
     end = begin - 1
     if champion.trained_until is not None:
         trained = pd.Timestamp(champion.trained_until).value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from forecast.errors import ConfigError
@@ -45,15 +45,13 @@ def parse_instant(text: str, *, where: str) -> datetime:
     ConfigError
         Not ISO 8601, or no time zone in it.
     """
+    from forecast.data.tables.typed_time import typed_instant  # a wall clock needs no tables
+
     try:
-        instant = datetime.fromisoformat(text)
+        instant = typed_instant(text, None)
     except ValueError as cause:
-        raise ConfigError(
-            f"{where}: {text!r} is not an instant; write it like 2013-12-01T00:00Z"
-        ) from cause
-    if instant.tzinfo is None:
-        raise ConfigError(f"{where}: {text!r} has no time zone; add Z for UTC or an offset")
-    return instant.astimezone(UTC)
+        raise ConfigError(f"{where}: {text!r} {cause}") from cause
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant // 1000)
 
 
 def minute_text(instant: datetime) -> str:

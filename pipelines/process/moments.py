@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from forecast.data.tables.typed_time import typed_instant
 from forecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,15 +20,11 @@ def grid_index(config: Config, panel: Panel, text: str) -> int:
     Raises
     ------
     ConfigError
-        The text is no ISO 8601 timestamp.
+        The text is no time as tables write them, or a local time that its zone has twice or
+        never.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        instant = typed_instant(text, config.data.timezone, in_days=panel.grid.in_days)
     except ValueError as error:
-        raise ConfigError(
-            f"{text!r} is not a timestamp; write it as 2013-12-30T23:00 or with an offset"
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(config.data.timezone))
-    instant = np.array([round(moment.timestamp()) * 1_000_000_000], dtype=np.int64)
-    return int(panel.grid.index(instant)[0])
+        raise ConfigError(f"{text!r} {error}") from error
+    return int(panel.grid.index(np.array([instant]))[0])

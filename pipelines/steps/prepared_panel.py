@@ -207,6 +207,12 @@ def _print_account(panel: Panel) -> None:
         f"prepare: {account['read']:,} rows read = {account['kept']:,} kept + "
         f"{account['aggregated']:,} aggregated + {account['rejected']:,} rejected; {_size(panel)}"
     )
+    if stray := account.get("stray", 0):
+        name, time = panel.strays[0]
+        say(
+            f"prepare: {stray:,} readings years from all others were set aside, the first of "
+            f"series {name!r} at {minute_text(pd.Timestamp(time, tz='UTC'))}"
+        )
     for key, count in account.items():
         what, _, channel = key.partition(":")
         if channel:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from forecast.data.checks.finding import stamp
 from forecast.data.chunk import MISSING_TIME, SeriesIds
-from forecast.data.grid import Grid
+from forecast.data.grid import DAY_NS, Grid, first_day, month_of
 
 MOST_STEPS = 4096
 MOST_GAPS = 100_000
@@ -76,6 +76,7 @@ class RowOrder:
         self.gaps = Gaps()
         self.steps: dict[int, int] = {}
         self.off_grid = Sightings()
+        self.is_at_month_ends = True
         self._last_time = np.empty(0, np.int64)
         self._last_digest = np.empty(0, np.uint64)
 
@@ -84,6 +85,8 @@ class RowOrder:
         if not len(series):
             return
         self.rows += len(series)
+        day = self.grid.local(time[:1]) // DAY_NS
+        self.is_at_month_ends &= bool(first_day(month_of(day) + 1)[0] == day[0] + 1)
         self._grow()
         if (series[1:] < series[:-1]).any():
             order = np.argsort(series, kind="stable")

@@ -88,11 +88,16 @@ def _clock(notes: Notes, data: Data) -> Iterator[Finding]:
             setting="data.timezone",
         )
     if count := notes.repeated.count:
+        once = notes.repeated_alone
+        alone = (
+            f"{counted(once, 'local time')} of them there once only, taken as the first pass: the "
+            "other is missing"
+        )
         yield Finding(
-            "note",
+            "warning" if once else "note",
             "repeated_hour",
             f"{counted(count, 'row')} in an hour that {data.timezone} has twice; "
-            + PASSES[data.ambiguous],
+            + (alone if once else PASSES[data.ambiguous]),
             count,
             first=notes.repeated.first,
             setting="data.ambiguous",

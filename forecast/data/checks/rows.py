@@ -7,7 +7,8 @@ import numpy as np
 from forecast.config.data import Data
 from forecast.config.duration import duration_s
 from forecast.data.checks.extremes import Extreme, Extremes
-from forecast.data.checks.finding import Finding, counted, plain
+from forecast.data.checks.finding import Finding, counted, plain, stamp
+from forecast.data.checks.frequency import UNITS_NS, frequency_findings, in_words
 from forecast.data.checks.order import RowOrder, Sightings, place
 from forecast.data.checks.survey import Survey
 from forecast.data.chunk import SeriesIds
@@ -18,13 +19,13 @@ KNOWN_SENTINELS = frozenset(
     for sign in (1, -1)
 ) | {99.9, -99.9, 1e34, -1e34, 9.96921e36}
 MANY_OUTSIDE = 0.01
-UNITS_NS = {"d": 86_400 * 10**9, "h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6}
 
 
 def row_findings(survey: Survey) -> Iterator[Finding]:
     """Yield findings about the frequency, gaps, duplicates, order and limits of a reading."""
     order = survey.order
-    yield from _frequency(order, survey.data)
+    yield from frequency_findings(order, survey.data)
+    yield from _stray(survey)
     if not survey.has_vintages:
         yield from _order(survey)
         yield from _duplicates(order, survey.data)
@@ -33,20 +34,6 @@ def row_findings(survey: Survey) -> Iterator[Finding]:
         yield from _outside(name, seen, survey)
     for name, extremes in survey.extremes.items():
         yield from _sentinels(name, extremes, survey.series_ids)
-
-
-def _in_words(length_ns: int) -> str:
-    """Return a length of time with its largest whole unit.
-
-    Examples
-    --------
-    >>> _in_words(900_000_000_000), _in_words(86_400_000_000_000)
-    ('15min', '1d')
-    """
-    for unit, size in UNITS_NS.items():
-        if length_ns % size == 0:
-            return f"{length_ns // size}{unit}"
-    return f"{length_ns / 1e9:g}s"
 
 
 def _about(length_ns: int) -> str:
@@ -58,47 +45,28 @@ def _about(length_ns: int) -> str:
     ('3h', '4.167 days')
     """
     days = length_ns / UNITS_NS["d"]
-    return _in_words(length_ns) if days < 2 else f"{days:.4g} days".replace(".0 ", " ")
+    return in_words(length_ns) if days < 2 else f"{days:.4g} days".replace(".0 ", " ")
 
 
-def _frequency(order: RowOrder, data: Data) -> Iterator[Finding]:
-    """Yield what the distances between rows say of the stated frequency."""
-    if not order.steps:
+def _stray(survey: Survey) -> Iterator[Finding]:
+    """Yield readings years from all others, with their rows and both ends."""
+    if survey.kept is None:
         return
-    stated, total = duration_s(data.frequency) * 10**9, sum(order.steps.values())
-    found = max(order.steps, key=lambda length: (order.steps[length], -length))
-    share = order.steps[found] / total
-    words = f"{share:.1%} of the steps between rows are {_in_words(found)}"
-    hint = f"data.frequency: {_in_words(found)}"
-    if found > stated * 1.5 and stated < UNITS_NS["d"]:
-        yield Finding(
-            "error",
-            "frequency",
-            f"{words}, but the frequency is stated as {data.frequency}: most steps would be empty",
-            order.steps[found],
-            setting=hint,
-        )
-    elif found < stated / 1.5:
-        yield Finding(
-            "note",
-            "frequency",
-            f"{words}: several readings fall into one step of {data.frequency} and are aggregated",
-            order.steps[found],
-            setting=f"data.aggregate, or {hint}",
-        )
-    else:
-        yield Finding("note", "frequency", f"{words}, as stated", order.steps[found])
-    if seen := order.off_grid.count:
-        yield Finding(
-            "note",
-            "off_grid",
-            f"{seen:,} of {order.rows:,} rows do not lie on a step of {data.frequency} and count "
-            "for the step that holds them",
-            seen,
-            series=len(order.off_grid.series),
-            first=order.off_grid.first,
-            setting="data.frequency",
-        )
+    far = [one for one in survey.notes.far if not survey.kept[0] <= one[1] <= survey.kept[1]]
+    shown = [
+        f"{survey.series_ids.names[series]} {stamp(time)} ({where})" for series, time, where in far
+    ]
+    begin, end = survey.kept[0], survey.kept[1] + 1
+    yield Finding(
+        "warning",
+        "stray",
+        f"{counted(survey.strays, 'reading')} years from all others, which lie between "
+        f"{stamp(begin)} and {stamp(end)}; set aside" + (f": {', '.join(shown[:3])}" * bool(shown)),
+        survey.strays,
+        series=len({series for series, _, _ in far}),
+        first=shown[0] if shown else "",
+        setting="mend the rows",
+    )
 
 
 def _order(survey: Survey) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """A reading looked at while it flows by: what the panel will no longer show; changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from forecast.data.checks.marks import Marks
 from forecast.data.checks.order import RowOrder, Sightings, digest_rows
 from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.grid import Grid
+from forecast.data.places import Places
+from forecast.data.strays import Days
 from forecast.data.tables import Reader
 from forecast.data.tables.tallies import Notes
 
@@ -29,6 +32,10 @@ class Survey:
         self.data = data
         self.grid = Grid(frequency=data.frequency, timezone=data.timezone)
         self.order = RowOrder(self.grid, reader.series_ids)
+        self._places = Places(self.grid)
+        self._days = Days()
+        self.kept: tuple[int, int] | None = None
+        self.strays = 0
         self.is_sorted = True
         self.extremes = {name: Extremes() for name in reader.channels}
         self.marks = {name: Marks() for name in reader.channels}
@@ -71,6 +78,10 @@ class Survey:
     def _look(self, chunk: Chunk) -> None:
         """Take one chunk into account."""
         digest = digest_rows(chunk.values)
+        self._places.add(chunk.time)
+        self._days.add(chunk.time)
+        if not self.order.rows:
+            self.order.grid = replace(self.grid, anchor_ns=self._places.anchor())
         self.order.add(chunk.series, chunk.time, digest)
         if self.order.rows <= MOST_KEYS:
             self._keys.append((chunk.series, chunk.time, digest))
@@ -98,20 +109,36 @@ class Survey:
             watcher.add(values[rows], chunk.series[rows], chunk.time[rows])
 
     def _settle(self) -> None:
-        """Count gaps and duplicates again in order of time where rows were out of order."""
-        backwards = self.order.backwards
-        if not backwards.count:
-            self._keys.clear()
-            return
-        self.is_sorted = False
-        if not self._keys:
-            return
-        parts = zip(*self._keys, strict=True)
-        series, time, digest = (np.concatenate(part) for part in parts)
+        """Count again what the order of rows, stray rows or the place in the step made wrong."""
+        self.kept = kept = self._days.kept(self.grid.step_ns)
+        self.strays = 0 if kept is None else self._days.count_outside(kept)
+        if self._keys and (kept is not None or self.order.backwards.count):
+            parts = zip(*self._keys, strict=True)
+            series, time, digest = (np.concatenate(part) for part in parts)
+            self._count_again(series, time, digest, kept)
+        elif self.order.backwards.count:
+            self.is_sorted = False
         self._keys.clear()
+
+    def _count_again(
+        self,
+        series: NDArray[np.int32],
+        time: NDArray[np.int64],
+        digest: NDArray[np.uint64],
+        kept: tuple[int, int] | None,
+    ) -> None:
+        """Count gaps and duplicates in order of time, without stray rows."""
+        places = Places(self.grid)
+        if kept is not None:
+            near = (time >= kept[0]) & (time <= kept[1])
+            series, time, digest = series[near], time[near], digest[near]
+            again = RowOrder(self.grid, self.series_ids)
+            again.add(series, time, digest)
+            self.order.backwards = again.backwards
+        places.add(time)
         order = np.lexsort((time, series))
-        again = RowOrder(self.grid, self.series_ids)
+        grid = replace(self.grid, anchor_ns=places.anchor())
+        again = RowOrder(grid, self.series_ids)
         again.add(series[order], time[order], digest[order])
-        again.backwards = backwards
+        again.backwards = self.order.backwards
         self.order = again
-        self.is_sorted = True

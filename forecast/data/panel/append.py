@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from forecast.data.chunk import CannotAppendError
+from forecast.data.grid import DAY_NS
 from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
 from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches, unwritable
 from forecast.data.panel.collect import Intake, Layout, spare_rows
@@ -27,6 +28,7 @@ from forecast.data.panel.store import (
     remove_leftovers,
     work_folder,
 )
+from forecast.data.strays import FAR_DAYS
 
 if TYPE_CHECKING:
     import os
@@ -112,6 +114,7 @@ def _layout(panel: Panel, intake: Intake, source: Source, rows: int) -> Layout:
     grid, old = panel.grid, len(panel.series_ids)
     first, last = intake.spans(len(source.series_ids))
     came = first <= last
+    _require_near(panel, first[came], last[came])
     if grid.anchor_ns and came.any() and intake.grid().anchor_ns != grid.anchor_ns:
         raise CannotAppendError("the readings no longer lie at one place of the step")
     new = len(first) - old
@@ -132,6 +135,19 @@ def _layout(panel: Panel, intake: Intake, source: Source, rows: int) -> Layout:
     ends = rows + np.cumsum(space)
     offset = np.concatenate([panel.offset, ends - space]).astype(np.int64)
     return Layout(grid, start, length, offset, int(ends[-1]) if new else rows)
+
+
+def _require_near(panel: Panel, first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+    """Check that no new reading is stray, or makes strays of before part of the rest."""
+    if not len(first):
+        return
+    far = FAR_DAYS * DAY_NS
+    begin, end = panel.grid.time(np.array([panel.start.min(), (panel.start + panel.length).max()]))
+    if first.min() < begin - far or last.max() > end + far:
+        raise CannotAppendError("a new reading lies years from all others")
+    near = [time for _, time in panel.strays if first.min() - far < time < last.max() + far]
+    if near or panel.account.get("stray", 0) > len(panel.strays):
+        raise CannotAppendError("readings set aside as far from all others may be none now")
 
 
 @dataclass

@@ -32,7 +32,7 @@ def panel_as_of(panel: Panel, instant_ns: int) -> Panel:
     DataError
         When no series had a reading by then.
     """
-    newest = int(panel.grid.index(np.array([instant_ns], dtype=np.int64))[0])
+    newest = panel.grid.known_by(instant_ns)
     if panel.account.get("aggregated", 0):
         newest -= 1
     stop = np.clip(newest + 1 - panel.start, 0, panel.length)

@@ -152,6 +152,7 @@ def _describe(
         fingerprint=fingerprint,
         account=account | {k: v for k, v in intake.account.items() if k != "read"},
         categories=dict(source.categories),
+        strays=tuple((writer.names[series], time) for series, time in intake.strays),
     )
     meta = describe(panel, layout.rows, {"values": writer.files["values"]})
     if writer.versions is None:

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.chunk import MISSING_TIME, Chunk
+from forecast.data.places import Places
+from forecast.data.strays import Days
+from forecast.data.tables.time_texts import EARLIEST_NS, LATEST_NS
 from forecast.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 _LATEST = np.iinfo(np.int64).max
 ROOM_PER_READING = 200
 ROOM = 20_000_000
+MOST_SHOWN = 20
 
 
 class Layout(NamedTuple):
@@ -54,6 +58,8 @@ class Intake:
         Rows read and rejected, and values outside the limits or not finite by channel.
     first, last : (series,) int64
         Earliest and latest instant of each series.
+    strays : list
+        Series and instant of the first readings that were set aside as far from all others.
     """
 
     def __init__(self, spill: Spill, spec: PanelSpec) -> None:
@@ -62,8 +68,9 @@ class Intake:
         self.account = {"read": 0, "rejected": 0}
         self.first = np.empty(0, dtype=np.int64)
         self.last = np.empty(0, dtype=np.int64)
-        self._place: int | None = None
-        self._has_one_place = not spec.grid.in_days
+        self.strays: list[tuple[int, int]] = []
+        self._places = Places(spec.grid)
+        self._days = Days()
         self._limits = [
             (channel, spec.limits[name])
             for channel, name in enumerate(spec.channels)
@@ -81,6 +88,7 @@ class Intake:
         self.account["rejected"] += len(usable) - len(chunk.series) + chunk.rejected
         if len(chunk.series):
             self._track(chunk.series, chunk.time)
+            self._days.add(chunk.time)
             self.spill.add(replace(chunk, values=self._within_limits(chunk)))
 
     def spans(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -93,7 +101,7 @@ class Intake:
 
     def grid(self) -> Grid:
         """Return the grid, anchored where all readings lie when they lie at one place."""
-        return replace(self.spec.grid, anchor_ns=(self._place or 0) if self._has_one_place else 0)
+        return replace(self.spec.grid, anchor_ns=self._places.anchor())
 
     def layout(self, names: list[str], spare_share: float) -> Layout:
         """Place every series, with spare rows for appending.
@@ -108,8 +116,10 @@ class Intake:
                 f"no usable readings: {self.account['read']} rows read, "
                 f"{self.account['rejected']} rejected; run `forecast check` to see why"
             )
+        self._set_strays_aside()
         grid = self.grid()
         used = self.first != _LATEST
+        self._require_within_bounds(used, names)
         start, length = np.zeros_like(self.first), np.zeros_like(self.first)
         start[used] = grid.index(self.first[used])
         length[used] = grid.index(self.last[used]) + 1 - start[used]
@@ -125,11 +135,30 @@ class Intake:
             self.last = np.append(self.last, np.full(missing, MISSING_TIME))
         np.minimum.at(self.first, series, time)
         np.maximum.at(self.last, series, time)
-        if self._has_one_place:
-            step = self.spec.grid.step_ns
-            place = int(time[0]) % step if self._place is None else self._place
-            self._has_one_place = bool((time % step == place).all())
-            self._place = place
+        self._places.add(time)
+
+    def _set_strays_aside(self) -> None:
+        """Reject readings far from all others, and forget what was learned from them."""
+        kept = self._days.kept(self.spec.grid.step_ns)
+        if kept is None:
+            return
+        before, self.spill = self.spill, self.spill.sibling("kept")
+        self.first, self.last = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        self._places = Places(self.spec.grid)
+        for slab in before.slabs():
+            is_near = (slab.time >= kept[0]) & (slab.time <= kept[1])
+            far = np.flatnonzero(~is_near)
+            self.account["rejected"] += len(far)
+            self.account["stray"] = self.account.get("stray", 0) + len(far)
+            shown = far[: MOST_SHOWN - len(self.strays)]
+            self.strays += list(
+                zip(slab.series[shown].tolist(), slab.time[shown].tolist(), strict=True)
+            )
+            if is_near.any():
+                near = slab.take(np.flatnonzero(is_near)) if len(far) else slab
+                self._track(near.series, near.time)
+                self.spill.add(near)
+        before.delete()
 
     def _within_limits(self, chunk: Chunk) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite below
@@ -154,6 +183,15 @@ class Intake:
             key = f"{why}:{self.spec.channels[channel]}"
             self.account[key] = self.account.get(key, 0) + count
             values[which, channel] = np.nan
+
+    def _require_within_bounds(self, used: NDArray[np.bool_], names: list[str]) -> None:
+        is_beyond = used & ((self.first <= EARLIEST_NS) | (self.last >= LATEST_NS))
+        if is_beyond.any():
+            raise DataError(
+                f"series {names[int(np.argmax(is_beyond))]!r}: several readings have a time before "
+                "1700 or after 2250 (9999-12-31 or 0001-01-01 for none?); mend the rows, or name "
+                "another column in data.timestamp"
+            )
 
     def _require_sane(self, length: NDArray[np.int64], names: list[str]) -> None:
         if int(length.sum()) <= ROOM + ROOM_PER_READING * self.spill.rows:

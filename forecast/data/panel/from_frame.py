@@ -13,6 +13,7 @@ from forecast.data.chunk import MISSING_TIME, Chunk
 from forecast.data.grid import Grid
 from forecast.data.panel.aggregate import Readings, by_row_and_time, to_cells
 from forecast.data.panel.collect import Intake
+from forecast.data.panel.frame_times import FrameTimes
 from forecast.data.panel.panel import Panel
 from forecast.data.panel.rules import PanelSpec
 from forecast.data.panel.spill_file import Spill
@@ -80,13 +81,15 @@ def panel_by_rules(
     _require(frame, [timestamp, *spec.channels, *([available_at] if available_at else [])])
     ids = frame[series].astype(str) if series in frame else pd.Series("series", frame.index)
     codes, names = pd.factorize(ids)
-    time = instants(frame[timestamp], spec.grid.timezone)
+    times = FrameTimes(spec.grid)
+    time, repeated = times.of(frame[timestamp])
     if (time == MISSING_TIME).any():
         missing = int((time == MISSING_TIME).sum())
         raise DataError(f"column {timestamp!r}: {missing} rows have no time")
-    known_at = None if available_at is None else instants(frame[available_at], spec.grid.timezone)
+    known_at = None if available_at is None else times.known_at(frame[available_at])
     values = frame[list(spec.channels)].to_numpy(dtype=np.float64, na_value=np.nan)
-    chunk = Chunk(codes.astype(np.int32), time, values, known_at)
+    chunk = Chunk(codes.astype(np.int32), time, values, known_at, repeated=repeated)
+    chunk = times.settled(chunk, names)
     fixed = np.empty((len(names), 0)) if static is None else static.reindex(names).to_numpy(float)
     return _panel(
         chunk,
@@ -125,21 +128,23 @@ def _panel(
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         vintages = Vintages(indptr, versions.available_at, versions.values)
         kept = len(versions.row)
-    read = intake.account["read"]
+    used = np.flatnonzero(layout.length)
+    read = intake.account["read"] - intake.account["rejected"]
     return Panel(
         values=values,
-        offset=layout.offset,
-        length=layout.length,
-        start=layout.start,
-        series_ids=names,
+        offset=layout.offset[used],
+        length=layout.length[used],
+        start=layout.start[used],
+        series_ids=tuple(names[series] for series in used),
         targets=spec.targets,
         past=spec.past,
         known=spec.known,
-        static=static,
+        static=static[used],
         static_names=static_names,
         grid=layout.grid,
         account={**intake.account, "kept": kept, "aggregated": read - kept},
         vintages=vintages,
+        strays=tuple((names[series], time) for series, time in intake.strays),
     )
 
 
@@ -149,15 +154,3 @@ def _require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise DataError(f"the frame has no column {absent}; its columns: {list(frame.columns)}")
     if frame.empty:
         raise DataError("the frame has no rows")
-
-
-def instants(column: pd.Series, timezone: str) -> NDArray[np.int64]:
-    """Epoch nanoseconds UTC; `MISSING_TIME` where there is none."""
-    try:
-        stamps = pd.DatetimeIndex(pd.to_datetime(column))
-        if stamps.tz is None:
-            stamps = stamps.tz_localize(timezone)
-    except ValueError as error:
-        raise DataError(f"column {column.name!r}: {error}") from error
-    utc = stamps.tz_convert("UTC").tz_localize(None)
-    return utc.to_numpy("M8[ns]").view(np.int64)

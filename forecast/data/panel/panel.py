@@ -39,6 +39,9 @@ class Panel:
         What was known when, for sources with `available_at`.
     categories : dict
         Labels of text channels in the order of their codes.
+    strays : tuple
+        Series id and instant (epoch nanoseconds) of the first readings that lay far from all
+        others and were set aside; all are counted in `account`.
     """
 
     values: NDArray[np.float32]
@@ -56,6 +59,7 @@ class Panel:
     account: dict[str, int] = field(default_factory=dict)
     vintages: Vintages | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    strays: tuple[tuple[str, int], ...] = ()
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -65,6 +65,10 @@ class Spill:
         self._written = 0
         self._known_written = 0
 
+    def sibling(self, name: str) -> Spill:
+        """Return an empty spill of the same kind beside this one."""
+        return Spill(self.stem.parent / name, self.channels, memory=self._memory)
+
     def add(self, slab: Slab | Chunk) -> None:
         """Take readings behind those already there."""
         if not len(slab.series):

@@ -107,6 +107,7 @@ def describe(
         "fingerprint": panel.fingerprint,
         "account": panel.account,
         "categories": {name: list(labels) for name, labels in panel.categories.items()},
+        "strays": [list(stray) for stray in panel.strays],
         "source": source,
     }
 
@@ -196,6 +197,7 @@ def _panel(folder: Path, meta: dict[str, Any]) -> Panel:
         account=dict(meta["account"]),
         vintages=_vintages(folder, meta),
         categories={name: tuple(labels) for name, labels in meta["categories"].items()},
+        strays=tuple((str(name), int(time)) for name, time in meta["strays"]),
     )
     sizes = {len(panel.offset), len(panel.length), len(panel.start), series}
     ends = panel.offset + panel.length

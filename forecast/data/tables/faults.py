@@ -85,6 +85,12 @@ class Site:
         name = self.faults.shown or self.faults.path
         return f"{name}: {self.faults.line_word} {self.first_line + row}"
 
+    def fault_at(self, row: int, text: str, count: int, what: str, remedy: str) -> None:
+        """Count a fault of so many cells whose first is in a row of the piece."""
+        line = self.first_line + row
+        fault = Fault(what, remedy, line, text.strip()[:60], is_counted_in_rows=True)
+        self.faults.add(fault, count)
+
     def fault(self, cells: pa.Array, bad: NDArray[np.bool_], what: str, remedy: str) -> None:
         """Count the cells of a mask as a fault; `{text}` in the remedy stands for the first."""
         if bad.any():

@@ -1,6 +1,6 @@
-"""Local clock times to UTC, with the repeated and the skipped hour told apart; parses no text."""
+"""Local clock times to UTC, repeated and skipped ones marked; parses no text."""
 
-from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,49 +9,64 @@ from numpy.typing import NDArray
 
 QUARTER_NS = 6 * 3600 * 10**9
 """No zone changes its offset twice within this."""
+DAY_NS = 4 * QUARTER_NS
 
 
-@dataclass
-class _Pass:
-    """Where one series stands in a repeated hour."""
+class Converted(NamedTuple):
+    """Clock times as instants: UTC nanoseconds; which times come twice; which a change leaves out.
 
-    last: int
-    is_second: bool
-    seen: set[int] = field(default_factory=set)
+    A time that comes twice is given as the first of the two, unless asked for otherwise; one that
+    is left out as if the clocks had not changed yet.
+    """
+
+    utc: NDArray[np.int64]
+    repeated: NDArray[np.bool_]
+    skipped: NDArray[np.bool_]
 
 
 class LocalClock:
-    """Turns naive stamps of one zone into UTC, chunk after chunk in order of rows.
+    """Turns clock times of one zone into UTC.
 
-    A repeated hour by order of rows: a series enters its second pass where its clock steps back
-    or shows the same time again.
+    Parameters
+    ----------
+    timezone
+        IANA name.
+    repeated
+        Which of its two instants a repeated time means.
+    in_days
+        Whether a midnight stands for its day: then it is the first instant of that day, neither
+        repeated nor skipped where a change of clocks falls on it.
     """
 
-    def __init__(self, timezone: str, ambiguous: str = "order") -> None:
+    def __init__(
+        self,
+        timezone: str,
+        repeated: Literal["first", "second"] = "first",
+        *,
+        in_days: bool = False,
+    ) -> None:
         self.timezone = timezone
-        self.ambiguous = ambiguous
-        self._passes: dict[int, _Pass] = {}
+        self._repeated = repeated
+        self._in_days = in_days
 
-    def to_utc(
-        self, local: NDArray[np.int64], series: NDArray[np.int32] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return UTC nanoseconds, a mask of repeated and a mask of skipped local times.
-
-        Parameters
-        ----------
-        local
-            Clock times as nanoseconds since 1970, as if they were UTC.
-        series
-            Number of the series of each row; None where all rows are one series.
-        """
+    def to_utc(self, local: NDArray[np.int64]) -> Converted:
+        """Return the instants of clock times, given as nanoseconds since 1970 as if in UTC."""
         repeated, skipped = np.zeros(len(local), dtype=bool), np.zeros(len(local), dtype=bool)
         if self.timezone == "UTC" or not len(local):
-            return local, repeated, skipped
+            return Converted(local, repeated, skipped)
         utc, near = self._away_from_changes(local)
         if len(near):
-            ids = np.zeros(len(near), np.int32) if series is None else series[near]
-            utc[near], repeated[near], skipped[near] = self._near_changes(local[near], ids)
-        return utc, repeated, skipped
+            utc[near], repeated[near], skipped[near] = self._near_changes(local[near])
+        return Converted(utc, repeated, skipped)
+
+    def second(self, utc: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the second instant with the clock time of each first one."""
+        return self._assume(self.to_local(utc), "latest")
+
+    def to_local(self, utc: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the clock times of instants."""
+        there = pa.array(utc).cast(pa.timestamp("ns", self.timezone))
+        return np.asarray(pc.local_timestamp(there).cast(pa.int64()))
 
     def _away_from_changes(
         self, local: NDArray[np.int64]
@@ -68,47 +83,25 @@ class LocalClock:
         near = np.empty(0, np.int64) if is_plain.all() else np.flatnonzero(~is_plain[quarter])
         return local - offset[quarter], near
 
-    def _near_changes(
-        self, local: NDArray[np.int64], series: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return UTC and which times are repeated or skipped, looked up one by one."""
+    def _near_changes(self, local: NDArray[np.int64]) -> Converted:
+        """Return the instants of clock times, looked up one by one."""
         early, late = self._assume(local, "earliest"), self._assume(local, "latest")
-        apart = late - early
-        skipped, repeated = apart == 1, apart > 1
-        utc = early.copy()
+        skipped, repeated = late - early == 1, late - early > 1
+        utc = np.where(repeated, late, early) if self._repeated == "second" else early.copy()
         if skipped.any():
-            before = self._to_local(early[skipped]) - early[skipped]
+            before = self.to_local(early[skipped]) - early[skipped]
             utc[skipped] = local[skipped] - before
-        if repeated.any():
-            rows = np.flatnonzero(repeated)
-            second = self._second(local[rows], series[rows])
-            utc[rows] = np.where(second, late[rows], early[rows])
-        return utc, repeated, skipped
+        if self._in_days:
+            is_day = local % DAY_NS == 0
+            begins = is_day & skipped & (self.to_local(late) // DAY_NS == local // DAY_NS)
+            utc = np.where(begins, late, np.where(is_day & repeated, early, utc))
+            repeated, skipped = repeated & ~is_day, skipped & ~begins
+        return Converted(utc, repeated, skipped)
 
-    def _assume(self, local: NDArray[np.int64], which: str) -> NDArray[np.int64]:
+    def _assume(
+        self, local: NDArray[np.int64], which: Literal["earliest", "latest"]
+    ) -> NDArray[np.int64]:
         """Return UTC for clock times, one of the two candidates where there are two."""
         stamps = pa.array(local).cast(pa.timestamp("ns"))
         there = pc.assume_timezone(stamps, self.timezone, ambiguous=which, nonexistent=which)
         return np.asarray(there.cast(pa.int64()))
-
-    def _to_local(self, utc: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the clock times of instants."""
-        there = pa.array(utc).cast(pa.timestamp("ns", self.timezone))
-        return np.asarray(pc.local_timestamp(there).cast(pa.int64()))
-
-    def _second(self, local: NDArray[np.int64], series: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which repeated times belong to the second pass; few rows, one after another."""
-        if self.ambiguous in ("first", "second"):
-            return np.full(len(local), self.ambiguous == "second")
-        second = np.zeros(len(local), dtype=bool)
-        day = 86_400_000_000_000
-        for row, (time, one) in enumerate(zip(local.tolist(), series.tolist(), strict=True)):
-            now = self._passes.get(one)
-            if now is None or abs(time - now.last) > day:
-                now = self._passes[one] = _Pass(last=time, is_second=False)
-            elif time < now.last or time in now.seen:
-                now.is_second = True
-            now.last = time
-            now.seen.add(time)
-            second[row] = now.is_second
-        return second

@@ -14,7 +14,7 @@ from forecast.data.tables.opened_table import OpenedTable, Piece
 from forecast.data.tables.reading_state import SINGLE_SERIES, ReadingState, encode_ids
 from forecast.data.tables.row_times import Instants
 from forecast.data.tables.text_values import blanked, is_text, markers_of, without_texts
-from forecast.data.tables.timestamps import joined, to_stamps
+from forecast.data.tables.timestamps import joined
 
 Bools = NDArray[np.bool_]
 
@@ -42,7 +42,6 @@ class LongLayout:
         self.nulls = ("",) if self.columns.series else self._markers.texts
         self._instants = Instants(data, state)
         self._file_series = state.series_of_file(table)
-        self._format = data.timestamp_format
         self._is_dropping = data.bad_rows == "drop"
 
     def chunks(self, piece: Piece, faults: Faults) -> Iterator[Chunk]:
@@ -57,31 +56,36 @@ class LongLayout:
         place = site.place
         columns, is_blank = self._usable(columns)
         series, no_series = self._series(columns, piece.rows)
-        time, refused = self._instants.of(columns, series, site)
+        times = self._instants.of(columns, site)
         available = self._instants.available_at(columns, site)
         channels = self._values(self.columns.channels, columns, site)
         static = self._values(self.columns.static, columns, site)
         is_empty = np.isnan(channels).all(axis=1) & is_blank
-        no_time = refused.empty & ~is_empty
-        no_id = no_series & ~is_empty & ~no_time & ~refused.bad
-        empty = is_empty & (refused.empty | no_series)
+        no_time = times.empty & ~is_empty
+        no_id = no_series & ~is_empty & ~no_time & ~times.bad
+        empty = is_empty & (times.empty | no_series)
         notes.empty.add_rows(empty, place)
         notes.no_time.add_rows(no_time, place)
         notes.no_series.add_rows(no_id, place)
         if not self._is_dropping:
             self._refuse(columns, no_time, no_id, site)
-        out = empty | no_time | no_id | refused.bad
+        out = empty | no_time | no_id | times.bad
         kept = slice(None) if not out.any() else ~out
         for position, name in enumerate(self.columns.channels):
             self.state.count_missing(name, np.isnan(channels[:, position]) & ~empty, place)
         if self.columns.static:
             self.state.note_static(series[kept], static[kept], place)
+        rows = np.flatnonzero(~out)
+        notes.note_times(
+            series[kept], times.utc[kept], lambda row: place(int(rows[row])), self.state.step_ns
+        )
         yield Chunk(
             series[kept],
-            time[kept],
+            times.utc[kept],
             channels[kept],
             None if available is None else available[kept],
             rejected=int(np.count_nonzero(out)),
+            repeated=None if times.repeated is None else times.repeated[kept],
         )
 
     def _usable(self, columns: dict[str, pa.Array]) -> tuple[dict[str, pa.Array], Bools]:
@@ -92,18 +96,18 @@ class LongLayout:
         column, no series and no label.
         """
         columns = dict(columns)
-        times = [*self.columns.timestamp, *self.columns.available_at]
-        for name in times if self.nulls == ("",) else ():
+        clocks = [*self.columns.timestamp, *self.columns.available_at]
+        for name in clocks if self.nulls == ("",) else ():
             if is_text(columns[name]):
                 columns[name] = without_texts(columns[name], self._markers)
         rows = len(columns[self.columns.timestamp[0]])
         if not self._is_dropping:
             return columns, np.ones(rows, dtype=bool)
-        stamps = to_stamps([columns[one] for one in self.columns.timestamp], self._format)
+        stamps = self._instants.stamps(columns)
         out = stamps.bad | stamps.empty
         holds_text = np.zeros(rows, dtype=bool)
         for name in self.columns.all() if out.any() else ():
-            if name not in times:
+            if name not in clocks:
                 if name in self.columns.channels:
                     holds_text |= out & np.asarray(columns[name].is_valid())
                 columns[name] = blanked(columns[name], out)

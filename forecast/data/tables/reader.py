@@ -58,6 +58,7 @@ class Reader:
     ) -> None:
         self.files = tuple(source_files(data.source) if files is None else files)
         self._is_whole = files is None
+        self._here = ""  # the file that is being read
         self.channels = channels_of(data)
         self._data = data
         labels = {name: Labels((categories or {}).get(name, ())) for name in data.categories}
@@ -100,13 +101,25 @@ class Reader:
             the whole source holds no row.
         """
         files = iter(self.files)
-        yield from ahead(chunk for file in files for chunk in self._file_chunks(file))
+        yield from ahead(
+            self._settled(chunk for file in files for chunk in self._file_chunks(file))
+        )
         if self._is_whole and not self.notes.rows:
             shown = ", ".join(file.path for file in self.files[:3])
             raise DataError(f"{shown}: a header, but no row of values")
 
+    def _settled(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Yield chunks with the passes of repeated local times settled."""
+        hours = self._state.repeated_hours
+        for chunk in chunks:
+            yield hours.settle(chunk, self._here)
+        if (rest := hours.rest(self._here)) is not None:
+            yield rest
+        self.notes.repeated_alone = hours.alone
+
     def _file_chunks(self, file: SourceFile) -> Iterator[Chunk]:
         """Yield the chunks of one file, until it ends or something in it is wrong."""
+        self._here = file.path
         table = open_table(
             self._data.csv, file, self._data.format, wanted=configured_columns(self._data)
         )

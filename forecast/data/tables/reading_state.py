@@ -7,12 +7,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forecast.config.data import Data
+from forecast.config.duration import duration_s, is_below_day
 from forecast.data.chunk import SeriesIds
 from forecast.data.tables.faults import Site
 from forecast.data.tables.labels import Labels
 from forecast.data.tables.local_clock import LocalClock
 from forecast.data.tables.number_hints import number_hint
 from forecast.data.tables.opened_table import OpenedTable
+from forecast.data.tables.repeated_hours import RepeatedHours
 from forecast.data.tables.tallies import Notes, Place, Tally
 from forecast.data.tables.text_values import (
     Markers,
@@ -35,7 +37,13 @@ class ReadingState:
         self.series_ids = series_ids
         self.labels = labels
         self.notes = Notes()
-        self.clock = LocalClock(data.timezone, data.ambiguous)
+        self.clock = LocalClock(
+            data.timezone,
+            "second" if data.ambiguous == "second" else "first",
+            in_days=not is_below_day(data.frequency),
+        )
+        self.step_ns = duration_s(data.frequency) * 10**9
+        self.repeated_hours = RepeatedHours(self.clock, series_ids)
         self._static = np.full((0, len(data.covariates.static)), np.nan)
         self._markers: dict[str, Markers] = {}
         style = data.csv

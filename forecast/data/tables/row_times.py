@@ -1,5 +1,6 @@
 """Times of the rows of a piece in UTC, their faults named; knows no file format."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,28 @@ from forecast.data.tables.reading_state import ReadingState
 from forecast.data.tables.timestamps import Stamps, joined, to_stamps
 
 Bools = NDArray[np.bool_]
+_HINTS = (
+    (r"-?\d{9,10}(\.\d*)?", "set data.timestamp_format: epoch_s for seconds since 1970"),
+    (r"\d{12,13}", "set data.timestamp_format: epoch_ms for milliseconds since 1970"),
+    (r"\d{15,16}", "set data.timestamp_format: epoch_us for microseconds since 1970"),
+    (r"\d{18,19}", "set data.timestamp_format: epoch_ns for nanoseconds since 1970"),
+    (
+        r".*\d:\d\d.*[A-Za-z]{2,5}",
+        "write an offset such as +01:00, or set data.timezone to a zone that has this word (CET)",
+    ),
+)
 
 
-class Refused(NamedTuple):
-    """Rows without a time, and rows whose time cannot be used."""
+class RowTimes(NamedTuple):
+    """Times of rows, UTC: rows without one, rows whose time cannot be used, times that come twice.
 
+    `repeated` is None where the order of rows is not asked which pass a repeated time belongs to.
+    """
+
+    utc: NDArray[np.int64]
     empty: Bools
     bad: Bools
+    repeated: Bools | None
 
 
 class Instants:
@@ -29,57 +45,73 @@ class Instants:
     def __init__(self, data: Data, state: ReadingState) -> None:
         self._data = data
         self._state = state
+        self._late_clock = LocalClock(data.timezone, "second")
 
-    def of(
-        self,
-        columns: dict[str, pa.Array],
-        series: NDArray[np.int32],
-        site: Site,
-    ) -> tuple[NDArray[np.int64], Refused]:
+    def stamps(self, columns: dict[str, pa.Array]) -> Stamps:
+        """Return the times of the rows as they are written."""
+        data = self._data
+        cells = [columns[name] for name in data.timestamp]
+        return to_stamps(cells, data.timestamp_format, data.timezone)
+
+    def of(self, columns: dict[str, pa.Array], site: Site) -> RowTimes:
         """Return the time of each row and the rows that have none."""
         cells = [columns[name] for name in self._data.timestamp]
-        stamps = self._parse(cells, self._data.timestamp, site)
+        stamps = self.stamps(columns)
+        self._refuse_bad(stamps.bad, cells, self._data.timestamp, site)
         self._state.notes.bad_time.add_rows(stamps.bad, site.place)
-        return self._to_utc(stamps, cells[0], series, site), Refused(stamps.empty, stamps.bad)
+        utc, repeated = self._to_utc(stamps, cells[0], site)
+        return RowTimes(utc, stamps.empty, stamps.bad, repeated)
 
     def available_at(self, columns: dict[str, pa.Array], site: Site) -> NDArray[np.int64] | None:
-        """Return when each row became known; a row without a time was always known."""
-        name = self._data.available_at
+        """Return when each row became known; a row without a time was always known.
+
+        Written as `timestamp_format` says, or as ISO 8601. Of a local time that comes twice the
+        second is meant: what is known too late leaks nothing.
+        """
+        name, data = self._data.available_at, self._data
         if name is None:
             return None
-        stamps = self._parse([columns[name]], (name,), site)
-        clock = LocalClock(self._data.timezone, "first")
-        ns, _, _ = clock.to_utc(stamps.ns)
+        stamps = to_stamps([columns[name]], data.timestamp_format, data.timezone)
+        if stamps.bad.any() and data.timestamp_format is not None:
+            plain = to_stamps([columns[name]], None, data.timezone)
+            chosen = [
+                np.where(stamps.bad, theirs, mine)
+                for mine, theirs in zip(stamps, plain, strict=True)
+            ]
+            stamps = Stamps(*chosen)
+        self._refuse_bad(stamps.bad, [columns[name]], (name,), site)
+        ns = self._late_clock.to_utc(stamps.ns).utc
         return np.where(stamps.empty, MISSING_TIME, np.where(stamps.is_utc, stamps.ns, ns))
 
-    def _parse(self, cells: list[pa.Array], names: tuple[str, ...], site: Site) -> Stamps:
-        """Return parsed times; what is no time becomes a fault unless such rows are dropped."""
+    def _refuse_bad(
+        self, bad: Bools, cells: list[pa.Array], names: tuple[str, ...], site: Site
+    ) -> None:
+        """Make a fault of texts that are no time, unless such rows are dropped."""
+        if not bad.any() or self._data.bad_rows == "drop":
+            return
         style = self._data.timestamp_format
-        stamps = to_stamps(cells, style)
-        if stamps.bad.any() and (self._data.bad_rows == "refuse"):
-            wanted = f"as {style}" if style else "as ISO 8601 (2013-01-31 06:00:00)"
-            what = f"no time {wanted} in {', '.join(map(repr, names))}"
-            remedy = (
-                "set data.timestamp_format (such as %d/%m/%Y %H:%M or epoch_s), "
-                "mend the rows, or set data.bad_rows: drop to leave them out"
-            )
-            texts = [cell.cast(pa.string()).fill_null("") for cell in cells]
-            site.fault(joined(texts), stamps.bad, what, remedy)
-        return stamps
+        wanted = f"as {style}" if style else "as ISO 8601 (2013-01-31 06:00:00)"
+        first = int(np.argmax(bad))
+        texts = joined([_shown(cell.slice(first, 1)) for cell in cells])
+        hints = [hint for pattern, hint in _HINTS if re.fullmatch(pattern, texts[0].as_py())]
+        remedy = hints[0] if hints else "set data.timestamp_format (such as %d/%m/%Y %H:%M)"
+        site.fault_at(
+            first,
+            texts[0].as_py(),
+            int(np.count_nonzero(bad)),
+            f"no time {wanted} in {', '.join(map(repr, names))}",
+            f"{remedy}, mend the rows, or set data.bad_rows: drop to leave them out",
+        )
 
     def _to_utc(
-        self,
-        stamps: Stamps,
-        cells: pa.Array,
-        series: NDArray[np.int32],
-        site: Site,
-    ) -> NDArray[np.int64]:
+        self, stamps: Stamps, cells: pa.Array, site: Site
+    ) -> tuple[NDArray[np.int64], Bools | None]:
         """Return UTC nanoseconds; local times that a clock change repeats or skips are counted."""
         unusable = stamps.empty | stamps.bad
         self._state.notes.naive.add_rows(~stamps.is_utc & ~unusable, site.place)
-        if (stamps.is_utc | unusable).all() or self._state.clock.timezone == "UTC":
-            return stamps.ns
-        utc, repeated, skipped = self._state.clock.to_utc(stamps.ns, series)
+        if (stamps.is_utc | unusable).all() or self._data.timezone == "UTC":
+            return stamps.ns, None
+        utc, repeated, skipped = self._state.clock.to_utc(stamps.ns)
         is_local = ~stamps.is_utc & ~unusable
         repeated, skipped = repeated & is_local, skipped & is_local
         self._state.notes.repeated.add_rows(repeated, site.place)
@@ -100,4 +132,11 @@ class Instants:
                 "set data.timezone to the zone of the stamps (UTC or a fixed one such as "
                 "Etc/GMT-1 where the logger keeps winter time), or data.skipped: shift",
             )
-        return np.where(stamps.is_utc, stamps.ns, utc)
+        utc = np.where(stamps.is_utc, stamps.ns, utc)
+        by_order = self._data.ambiguous == "order" and repeated.any()
+        return utc, repeated if by_order else None
+
+
+def _shown(cell: pa.Array) -> pa.Array:
+    """Return one cell of any type as text."""
+    return pa.array([str(cell[0].as_py() if cell[0].is_valid else "")])

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.data.strays import Days
+
+MOST_FAR = 20
 Place = Callable[[int], str]
 """From the position of a row in its piece to words a person finds it by."""
 
@@ -48,6 +51,12 @@ class Notes:
         Rows whose time has no offset.
     repeated, skipped
         Rows with a local time that a clock change repeats, or leaves out.
+    days
+        Readings by day.
+    far
+        Series, instant and place of the first readings that lay far from those before them.
+    repeated_alone
+        Rows with a repeated local time that the series has once only, by order of rows.
     static_changes
         Rows by static column that contradict the series' first value.
     """
@@ -61,8 +70,24 @@ class Notes:
     naive: Tally = field(default_factory=Tally)
     repeated: Tally = field(default_factory=Tally)
     skipped: Tally = field(default_factory=Tally)
+    repeated_alone: int = 0
+    days: Days = field(default_factory=Days)
+    far: list[tuple[int, int, str]] = field(default_factory=list)
     missing: dict[str, Tally] = field(default_factory=dict)
     marked: dict[tuple[str, float], Tally] = field(default_factory=dict)
     infinite: dict[str, Tally] = field(default_factory=dict)
     static_changes: dict[str, Tally] = field(default_factory=dict)
     static_absent: Tally = field(default_factory=Tally)
+
+    def note_times(
+        self, series: NDArray[np.int32], time: NDArray[np.int64], place: Place, step_ns: int
+    ) -> None:
+        """Count readings by day, and remember the places of those that lie far from the others."""
+        if not len(time):
+            return
+        self.days.add(time)
+        kept = self.days.kept(step_ns)
+        if kept is None or len(self.far) >= MOST_FAR:
+            return
+        for row in np.flatnonzero((time < kept[0]) | (time > kept[1]))[:MOST_FAR].tolist():
+            self.far.append((int(series[row]), int(time[row]), place(row)))

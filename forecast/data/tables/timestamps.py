@@ -1,7 +1,6 @@
-"""Columns of time in any spelling to nanoseconds; knows no zone rules and reads no file."""
+"""Columns of time in any spelling to nanoseconds; knows no changes of clocks and reads no file."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from forecast.config.time_format import pattern_of
 from forecast.data.tables.text_values import as_labels, as_text
+from forecast.data.tables.time_texts import (
+    DAY_NS,
+    EARLIEST_NS,
+    ISO,
+    LATEST_NS,
+    parse_texts,
+    zone_words,
+)
 
 EPOCH_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
-_DATE = re.compile(r"%[YymdbBjxcGVuUwWaAD]")
-_TIME = re.compile(r"%[HIMSfpXT]")
-_OFFSET = r"(Z|z|[+-]\d{2}(:?\d{2})?)$"
-_CLOCK_OFFSET = r":\d{2}.*" + _OFFSET
-_ORIGIN_NS = -2_208_988_800_000_000_000  # 1900-01-01, the date of a time without one
+_YEAR_10000_S = 253_402_300_800
+_UNIT_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 class Stamps(NamedTuple):
@@ -32,7 +37,9 @@ class Stamps(NamedTuple):
     bad: NDArray[np.bool_]
 
 
-def to_stamps(columns: Sequence[pa.Array], style: str | None = None) -> Stamps:
+def to_stamps(
+    columns: Sequence[pa.Array], style: str | None = None, timezone: str = "UTC"
+) -> Stamps:
     """Return the times that one column, or several joined by a space, spell.
 
     Parameters
@@ -41,23 +48,35 @@ def to_stamps(columns: Sequence[pa.Array], style: str | None = None) -> Stamps:
         Arrow arrays of text, numbers, dates or timestamps.
     style
         `strptime` format, one of `EPOCH_NS`, or None for ISO 8601.
+    timezone
+        IANA zone whose words (CET, CEST) are offsets, beside UTC, GMT and Z.
     """
     if len(columns) == 1 and _is_temporal(columns[0].type):
         return _from_temporal(columns[0])
     if style in EPOCH_NS and len(columns) == 1:
         return _from_epoch(columns[0], EPOCH_NS[style])
+    if any(pa.types.is_nested(column.type) for column in columns):
+        return _no_times(columns)
+    words = zone_words(timezone)
     if style is None:
-        return _from_iso(joined(columns))
+        return _from_iso(joined(columns), words)
     pieces = style.split(" ")
-    if len(columns) > 1 and len(pieces) == len(columns) and _is_split(pieces):
-        return _from_pieces(columns, pieces)
-    return _by_label(joined(columns), lambda labels: _strptime(labels, style))
+    if len(columns) > 1 and len(pieces) == len(columns) and _are_apart(pieces):
+        return _from_pieces(columns, pieces, words)
+    return _by_label(joined(columns), [pattern_of(style)], words)
 
 
 def joined(columns: Sequence[pa.Array], separator: str = " ") -> pa.Array:
     """Return columns joined to one text; null where one of them is null."""
     texts = [as_text(column) for column in columns]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, separator)
+
+
+def _no_times(columns: Sequence[pa.Array]) -> Stamps:
+    """Return the stamps of columns that hold lists or records: bad wherever there is something."""
+    empty = np.logical_or.reduce([np.asarray(column.is_null()) for column in columns])
+    none = np.zeros(len(empty), dtype=bool)
+    return Stamps(np.zeros(len(empty), np.int64), none, empty, ~empty)
 
 
 def _is_temporal(kind: pa.DataType) -> bool:
@@ -67,98 +86,95 @@ def _is_temporal(kind: pa.DataType) -> bool:
 
 def _from_temporal(column: pa.Array) -> Stamps:
     """Return the times of a column that Parquet already holds as times."""
-    is_utc = pa.types.is_timestamp(column.type) and column.type.tz is not None
-    kind = pa.timestamp("ns", column.type.tz if is_utc else None)
-    return _stamps(column.cast(kind), column.is_null(), is_utc=is_utc)
+    kind, count = column.type, len(column)
+    if pa.types.is_date32(kind):
+        unit, whole = DAY_NS, column.cast(pa.int32()).cast(pa.int64())
+    else:
+        unit = _UNIT_NS["ms" if pa.types.is_date64(kind) else kind.unit]
+        whole = column.cast(pa.int64())
+    counts = np.asarray(pc.fill_null(whole, 0))
+    ns = np.clip(counts, -(-EARLIEST_NS // unit), LATEST_NS // unit) * unit
+    is_utc = pa.types.is_timestamp(kind) and kind.tz is not None
+    return Stamps(
+        ns, np.full(count, is_utc), np.asarray(column.is_null()), np.zeros(count, dtype=bool)
+    )
 
 
 def _stamps(times: pa.Array, empty: pa.Array, *, is_utc: bool) -> Stamps:
     """Return stamps from Arrow timestamps; null where not empty is bad."""
     gone, blank = np.asarray(times.is_null()), np.asarray(empty)
-    ns = np.asarray(pc.fill_null(times.cast(pa.int64()), 0))
+    ns = np.clip(np.asarray(pc.fill_null(times.cast(pa.int64()), 0)), EARLIEST_NS, LATEST_NS)
     return Stamps(ns, np.full(len(ns), is_utc), blank, gone & ~blank)
 
 
 def _from_epoch(column: pa.Array, unit: int) -> Stamps:
     """Return instants from counts of a unit, whole or with a fraction."""
+    empty, bad = np.asarray(column.is_null()), np.zeros(len(column), dtype=bool)
     if not pa.types.is_integer(column.type):
         text = as_text(column)
         fits = pc.fill_null(pc.match_substring_regex(text, r"^-?\d+(\.\d*)?([eE]\+?\d+)?$"), False)
-        column = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
-        bad, empty = ~np.asarray(fits) & np.asarray(text.is_valid()), np.asarray(text.is_null())
-    else:
-        empty = np.asarray(column.is_null())
-        bad = np.zeros(len(column), dtype=bool)
+        empty, bad = np.asarray(text.is_null()), ~np.asarray(fits) & np.asarray(text.is_valid())
+        column = _cast_numbers(pc.if_else(fits, text, pa.scalar(None, pa.string())))
     counts = np.asarray(pc.fill_null(column, 0))
-    whole = np.floor(counts)
-    too_far = np.abs(whole) > 2**63 / unit * 0.99
-    whole = np.where(too_far, 0, whole)
-    rest = np.where(too_far, 0, counts - whole)
-    ns = whole.astype(np.int64) * unit + np.rint(rest * unit).astype(np.int64)
-    return Stamps(ns, np.ones(len(ns), dtype=bool), empty, bad | too_far)
+    bad = bad | (np.abs(counts.astype(np.float64)) >= _YEAR_10000_S * (10**9 / unit))
+    counts = np.clip(np.where(bad, 0, counts), -(-EARLIEST_NS // unit), LATEST_NS // unit)
+    whole = counts.astype(np.int64)
+    ns = whole * unit + np.rint((counts - whole) * unit).astype(np.int64)
+    return Stamps(ns, np.ones(len(ns), dtype=bool), empty, bad)
 
 
-def _from_iso(text: pa.Array) -> Stamps:
+def _cast_numbers(text: pa.Array) -> pa.Array:
+    """Return well-formed numbers, whole ones exactly."""
+    try:
+        return text.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return text.cast(pa.float64())
+
+
+def _from_iso(text: pa.Array, words: Mapping[str, int]) -> Stamps:
     """Return times from ISO 8601 text: at once where all rows are of one kind."""
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             return _stamps(text.cast(kind), text.is_null(), is_utc=kind.tz is not None)
         except pa.ArrowInvalid:
             continue
-    return _by_label(text, lambda labels: _strptime(labels, "ISO8601"))
+    return _by_label(text, ISO, words)
 
 
-def _by_label(cells: pa.Array, parse: Callable[[pa.Array], Stamps]) -> Stamps:
+def _by_label(cells: pa.Array, patterns: Sequence[str], words: Mapping[str, int]) -> Stamps:
     """Return times by parsing each distinct text once."""
     labels, rows, empty = as_labels(cells)
-    times = parse(labels)
+    times = parse_texts(labels, patterns, words)
     ns = times.ns[rows]
     if empty.any():
         ns[empty] = 0
     return Stamps(ns, times.is_utc[rows], empty, times.bad[rows] & ~empty)
 
 
-def _strptime(labels: pa.Array, style: str) -> Stamps:
-    """Return times of distinct texts in a format, with and without an offset."""
-    import pandas as pd
-
-    if style == "ISO8601":
-        offset = np.asarray(pc.match_substring_regex(labels, _CLOCK_OFFSET))
-    else:
-        offset = np.full(len(labels), "%z" in style)
-    ns = np.zeros(len(labels), dtype=np.int64)
-    bad = np.zeros(len(labels), dtype=bool)
-    texts = labels.to_numpy(zero_copy_only=False)
-    for is_utc in (False, True):
-        rows = np.flatnonzero(offset == is_utc)
-        if not len(rows):
-            continue
-        chosen = texts if len(rows) == len(texts) else texts[rows]
-        times = pd.to_datetime(chosen, format=style, errors="coerce", utc=is_utc)
-        times = times.tz_localize(None) if is_utc else times
-        found = times.to_numpy().astype("datetime64[us]")
-        gone = np.isnat(found) | (np.abs(found.astype(np.int64)) > 2**63 // 1000 - 1)
-        ns[rows] = np.where(gone, 0, found.astype(np.int64)) * 1000
-        bad[rows] = gone
-    return Stamps(ns, offset, np.zeros(len(labels), dtype=bool), bad)
+def _are_apart(pieces: Sequence[str]) -> bool:
+    """Return whether one piece of a format is the whole date and the others times of day."""
+    patterns = [pattern_of(piece) for piece in pieces]
+    dates = ["year" in pattern for pattern in patterns]
+    times = ["<hour" in pattern for pattern in patterns]
+    parts = ("month", "name", "day", "isoweek")
+    stray = any(
+        f"<{part}>" in pattern
+        for pattern, is_date in zip(patterns, dates, strict=True)
+        if not is_date
+        for part in parts
+    )
+    return sum(dates) == 1 and not stray and all(a != b for a, b in zip(dates, times, strict=True))
 
 
-def _is_split(pieces: Sequence[str]) -> bool:
-    """Return whether one piece of a format is the date and the others only times of day."""
-    dates = [bool(_DATE.search(piece)) for piece in pieces]
-    times = [bool(_TIME.search(piece)) for piece in pieces]
-    return sum(dates) == 1 and all(a != b for a, b in zip(dates, times, strict=True))
-
-
-def _from_pieces(columns: Sequence[pa.Array], pieces: Sequence[str]) -> Stamps:
+def _from_pieces(
+    columns: Sequence[pa.Array], pieces: Sequence[str], words: Mapping[str, int]
+) -> Stamps:
     """Return times as a date plus times of day: far fewer distinct texts than joined ones."""
     parts = [
-        _by_label(column, lambda labels, piece=piece: _strptime(labels, piece))  # type: ignore[misc]
+        _by_label(column, [pattern_of(piece)], words)
         for column, piece in zip(columns, pieces, strict=True)
     ]
-    ns = np.zeros(len(columns[0]), dtype=np.int64)
-    for part, piece in zip(parts, pieces, strict=True):
-        ns += part.ns if _DATE.search(piece) else part.ns - _ORIGIN_NS
+    ns = np.sum([part.ns for part in parts], axis=0)
     empty = np.logical_or.reduce([part.empty for part in parts])
     bad = np.logical_or.reduce([part.bad for part in parts])
     ns[empty | bad] = 0

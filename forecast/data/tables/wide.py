@@ -50,18 +50,17 @@ class WideColumns:
         notes = self.state.notes
         notes.rows += piece.rows
         site = Site(faults, piece.first_line)
-        shared = np.zeros(piece.rows, dtype=np.int32)
-        time, refused = self._instants.of(piece.columns, shared, site)
+        times = self._instants.of(piece.columns, site)
         values = np.empty((len(self.series), piece.rows))
         is_empty = np.ones(piece.rows, dtype=bool)
-        out = (refused.empty | refused.bad) & (self.state.data.bad_rows == "drop")
+        out = (times.empty | times.bad) & (self.state.data.bad_rows == "drop")
         for position, name in enumerate(self.series):
             cells = piece.columns[name]
             is_empty[out] &= np.asarray(cells.is_null())[out]
             kept = blanked(cells, out) if out.any() else cells
             values[position] = self.state.values(name, kept, site, like=self.channel)
         is_empty &= np.isnan(values).all(axis=0)
-        empty, no_time = refused.empty & is_empty, refused.empty & ~is_empty
+        empty, no_time = times.empty & is_empty, times.empty & ~is_empty
         notes.empty.add_rows(empty, site.place)
         if self.state.data.bad_rows == "refuse":
             site.fault(
@@ -73,15 +72,27 @@ class WideColumns:
         notes.no_time.add_rows(no_time, site.place)
         for row in values:
             self.state.count_missing(self.channel, np.isnan(row) & ~empty, site.place)
-        kept = ~(refused.empty | refused.bad)
+        kept = ~(times.empty | times.bad)
         codes = self.state.series_ids.codes(self.series)
         count = int(np.count_nonzero(kept))
+        rows = np.flatnonzero(kept)
+        first = np.full(count, codes[0])
+        notes.note_times(
+            first, times.utc[kept], lambda row: site.place(int(rows[row])), self.state.step_ns
+        )
         yield Chunk(
             np.repeat(codes, count),
-            np.tile(time[kept], len(self.series)),
+            np.tile(times.utc[kept], len(self.series)),
             values[:, kept].reshape(-1, 1),
             rejected=(piece.rows - count) * len(self.series),
+            repeated=self._of_each(times.repeated, kept),
         )
+
+    def _of_each(
+        self, mask: NDArray[np.bool_] | None, kept: NDArray[np.bool_]
+    ) -> NDArray[np.bool_] | None:
+        """Return a mask of the rows kept, for each series."""
+        return None if mask is None else np.tile(mask[kept], len(self.series))
 
 
 class WideRows:
