@@ -17,7 +17,6 @@ from forecast.config import Config
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
 from forecast.forecasting.forecaster import Forecaster
-from forecast.forecasting.rolling_intervals import Live
 from pipelines.steps.experiment import fit_config, split_of
 
 from .scores import LEVELS, Truth, coverage, mase, seasonal_naive, truth_of, wql
@@ -72,7 +71,7 @@ def run(
         fitted = fit_config(config, panel, split, folder=Path(folder), on_epoch=lambda *_: None)
     trained = time.perf_counter()
     forecaster = fitted.forecaster
-    entry = delivered(truth, Live(forecaster).predict(panel, index))
+    entry = delivered(truth, forecaster.predict(panel, index))
     predicted = time.perf_counter()
     entry |= raw_scores(truth, forecaster, panel, index)
     naive_point, naive_quantiles = seasonal_naive(task, panel, index)

@@ -17,7 +17,6 @@ from forecast.data.windows.predictor import Forecast, Predictor
 from forecast.data.windows.windows import WindowIndex, collect_actual
 from forecast.evaluation import metrics as m
 from forecast.evaluation import peak_metrics as events
-from forecast.forecasting.calibration import rolling_conformal
 
 Scores = dict[str, float]
 
@@ -216,27 +215,3 @@ def per_series(backtest: Backtest) -> dict[str, dict[str, Scores]]:
         backtest.series_ids[one]: score_table(backtest.select(backtest.index.series == one))
         for one in found
     }
-
-
-def with_rolling_intervals(backtest: Backtest, name: str, *, window: int) -> Backtest:
-    """Return the backtest with one predictor's intervals conformed as they would be live.
-
-    For each series in order of time, a cutoff's quantiles are moved by what the last `window`
-    cutoffs missed whose whole horizon had been observed by then: no actual after the cutoff.
-    """
-    forecast = backtest.forecasts[name]
-    moved = forecast.quantiles.copy()
-    for one in np.unique(backtest.index.series):
-        rows = np.flatnonzero(backtest.index.series == one)
-        rows = rows[np.argsort(backtest.index.cutoff[rows], kind="stable")]
-        gaps = np.diff(backtest.index.cutoff[rows])
-        stride = int(gaps.min()) if len(gaps) else 1
-        moved[rows] = rolling_conformal(
-            backtest.actual[rows],
-            forecast.quantiles[rows],
-            forecast.levels.tolist(),
-            window=window,
-            delay=-(-backtest.actual.shape[1] // max(1, stride)),
-        )
-    conformed = replace(forecast, quantiles=moved.astype(np.float32))
-    return replace(backtest, forecasts={**backtest.forecasts, name: conformed})

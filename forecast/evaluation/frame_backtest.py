@@ -17,7 +17,6 @@ from forecast.evaluation.backtest import Backtest, run_backtest, score_table
 from forecast.evaluation.beside import MODEL, simple_forecasts
 from forecast.forecasting.forecast_files import Provenance, forecast_table
 from forecast.forecasting.from_config import split_of
-from forecast.forecasting.rolling_intervals import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +91,7 @@ def backtest_windows(
     )
     if not len(index.series):
         raise DataError("no series has readings behind one of the backtest's cutoffs")
-    model = _Refitting(config, fit, stop) if refit else Live(fit(config, panel, split))
+    model = _Refitting(config, fit, stop) if refit else fit(config, panel, split)
     backtest = run_backtest(
         panel,
         index,
@@ -128,7 +127,7 @@ class _Refitting:
         for step in np.unique(first_step):
             own = np.flatnonzero(first_step == step)
             split = _held_out(self.config, panel, self.stop - int(step))
-            model = Live(self.fit(self.config, panel, split))
+            model = self.fit(self.config, panel, split)
             some = WindowIndex(index.series[own], index.cutoff[own])
             parts.append(model.predict(panel, some, batch_size=batch_size))
             rows.append(own)

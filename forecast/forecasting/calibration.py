@@ -1,208 +1,159 @@
-"""Conformal calibration of quantiles: offsets by step, target and level; trains nothing.
+"""What a bundle knows of its own error: how far its bands are to be widened, and when.
 
-A quantile forecast q at level a is moved until a share a of held-back actuals lies below it, with
-the finite-sample correction of Vovk et al. 2005 (one-sided; Romano et al. 2019 for quantiles).
-Offsets are in units of each forecast's own spread, so one offset serves series of any scale.
+Fitted once, by `calibrate`, on windows that no weight has seen. All corrections are factors of a
+forecast's own spread (`spread_factors`), so one table serves series of any scale. The median is
+left where it is.
 
-Letters: N windows (in order of time for `rolling` and `adaptive`), H steps, T targets,
-Q quantile levels.
+Letters: N windows, H horizon, R groups of steps, T targets, C covariates, Q quantile levels,
+S sides (lower, upper), K knots of lateness.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from forecast.forecasting.hardship import Hardship
+from forecast.forecasting.spread_factors import Array, at_level, by_step, group_edges, scaled
 
 LEAST_SPREAD = 1e-3  # of the outermost quantiles, in units of the train standard deviation
+MOST_ORIGINS = 60  # of its own past that a series' band is corrected by
+ORIGINS_OF_ALL = 3000  # by which many series share the cost of looking back
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is added to raw quantiles before they are handed out.
+    """How raw quantiles are turned into those that are handed out.
 
     Attributes
     ----------
-    offset : (H, T, Q)
-        In units of a forecast's spread.
+    log_factor : (R, T, S)
+        Of every forecast.
     least_spread : (T,)
-        The smallest spread, in the target's units.
-    count : (H, T)
-        Actuals each offset rests on.
+        The smallest spread that errors are measured in, in the target's units.
+    late_steps : (K,)
+        Latenesses that `late` was measured at, rising.
+    late : (K, R, T, S)
+        Further log factors, at least 0, of a target whose newest value is so many steps old.
+    lacking : (C, R, T, S)
+        The same for each covariate, past and known, that is lacking.
+    base : (H, T, Q)
+        Added to forecasts without spread, of heads that give points; empty (0, T, Q) otherwise.
+    origins : int
+        Cutoffs in each series' own past that its bands are corrected by in the end.
     """
 
-    offset: Array
+    log_factor: Array
     least_spread: Array
-    count: NDArray[np.int64]
+    late_steps: NDArray[np.int64]
+    late: Array
+    lacking: Array
+    base: Array
+    origins: int
 
-    def apply(self, quantiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return moved and sorted quantiles (N, H, T, Q)."""
-        spread = forecast_spread(quantiles, self.least_spread)
-        moved = quantiles + self.offset * spread[..., None]
-        return np.sort(moved, axis=-1).astype(np.float32)
+    @classmethod
+    def neutral(
+        cls, *, horizon: int, scale: ArrayLike, covariates: int, levels: int, series: int = 1
+    ) -> Self:
+        """Return one that changes nothing by itself.
+
+        Parameters
+        ----------
+        scale
+            (T,) standard deviation of each target in training.
+        series
+            How many series the model is for: the more, the fewer origins of each are asked.
+        """
+        least = LEAST_SPREAD * np.asarray(scale, np.float64)
+        shape = (len(group_edges(horizon)) - 1, len(least), 2)
+        return cls(
+            np.zeros(shape),
+            least,
+            np.array([1], np.int64),
+            np.zeros((1, *shape)),
+            np.zeros((covariates, *shape)),
+            np.empty((0, len(least), levels)),
+            min(MOST_ORIGINS, ORIGINS_OF_ALL // series),
+        )
+
+    def apply(
+        self, quantiles: NDArray[np.float32], hardship: Hardship, levels: Sequence[float]
+    ) -> Array:
+        """Return the quantiles (N, H, T, Q) to be handed out, sorted, before the live correction.
+
+        A target late by k steps has at step h at least the band of step h + k.
+        """
+        horizon = quantiles.shape[1]
+        plain = self.plain(quantiles, levels)
+        if not (hardship.late.any() or hardship.lacking.any()):
+            return np.sort(plain, axis=-1)
+        extra = self._in_hardship(hardship)  # (N, R, T, S)
+        worse = scaled(plain, by_step(extra, horizon), levels)
+        return np.sort(_at_least_of_later(worse, plain, hardship.late, levels), axis=-1)
+
+    def plain(self, quantiles: NDArray[np.floating[Any]], levels: Sequence[float]) -> Array:
+        """Return quantiles (N, H, T, Q) calibrated as if nothing were lacking."""
+        values = quantiles.astype(np.float64)
+        if len(self.base):
+            has_none = quantiles[..., -1:] <= quantiles[..., :1]
+            values += np.where(has_none, self.base, 0.0)
+        return scaled(values, by_step(self.log_factor, quantiles.shape[1]), levels)
+
+    def _in_hardship(self, hardship: Hardship) -> Array:
+        """Return the log factors (N, R, T, S) for what the windows lack: the largest that holds."""
+        knots = np.log1p(np.concatenate([[0], self.late_steps]))
+        table = np.concatenate([np.zeros_like(self.late[:1]), self.late])
+        place = np.interp(np.log1p(hardship.late), knots, np.arange(len(knots)))  # (N, T)
+        below = np.minimum(place.astype(int), len(knots) - 2)
+        share = (place - below)[:, None, :, None]
+        of_target = np.arange(table.shape[2])
+        low, high = (np.moveaxis(table[at, :, of_target], 2, 1) for at in (below, below + 1))
+        extra: Array = low * (1 - share) + high * share
+        for column, factor in enumerate(self.lacking):
+            is_lacking = hardship.lacking[:, column, None, None, None]
+            extra = np.maximum(extra, np.where(is_lacking, factor, 0.0))
+        return extra
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return {
-            "offset": self.offset.tolist(),
-            "least_spread": self.least_spread.tolist(),
-            "count": self.count.tolist(),
-        }
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
+        return {**arrays, "origins": self.origins, "shape": list(self.base.shape)}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Calibration":
-        """Inverse of `to_json`."""
-        return cls(
-            np.array(content["offset"], np.float64),
-            np.array(content["least_spread"], np.float64),
-            np.array(content["count"], np.int64),
-        )
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Inverse of `to_json`; of offsets, as bundles held before, only those of points count."""
+        if "offset" in content:
+            return cls._of_offsets(np.array(content["offset"]), np.array(content["least_spread"]))
+        arrays = {name: np.array(content[name], np.float64) for name in _ARRAYS}
+        shape = arrays["log_factor"].shape
+        arrays["lacking"] = arrays["lacking"].reshape(-1, *shape)
+        arrays["base"] = arrays["base"].reshape(content["shape"])
+        steps = arrays.pop("late_steps").astype(np.int64)
+        return cls(**arrays, late_steps=steps, origins=int(content["origins"]))
+
+    @classmethod
+    def _of_offsets(cls, offset: Array, least: Array) -> Self:
+        """Return one for an older bundle: raw quantiles, or a band about the points of its head."""
+        horizon, _, levels = offset.shape
+        unit = least / LEAST_SPREAD
+        plain = cls.neutral(horizon=horizon, scale=unit, covariates=0, levels=levels)
+        return replace(plain, base=offset * least[:, None])
 
 
-def calibrate(
-    actual: ArrayLike, quantiles: ArrayLike, levels: Sequence[float], *, target_scale: ArrayLike
-) -> Calibration:
-    """Fit the offsets on windows that neither the weights nor early stopping have seen.
-
-    Parameters
-    ----------
-    actual
-        (N, H, T), NaN where missing.
-    quantiles
-        (N, H, T, Q), raw.
-    levels
-        (Q,), rising.
-    target_scale
-        (T,), standard deviation of each target in training.
-    """
-    least = LEAST_SPREAD * np.asarray(target_scale, np.float64)
-    raw = np.asarray(quantiles, np.float64)
-    unit = _unit_scores(actual, raw, least)
-    offset = conformal_offsets(unit, levels)
-    return Calibration(offset, least, np.isfinite(unit[..., 0]).sum(axis=0))
+_ARRAYS = ("log_factor", "least_spread", "late_steps", "late", "lacking", "base")
 
 
-def forecast_spread(quantiles: ArrayLike, least: ArrayLike) -> Array:
-    """Distance of the outermost quantiles (N, H, T), at least `least` (T,)."""
-    q = np.asarray(quantiles, np.float64)
-    return np.maximum(q[..., -1] - q[..., 0], least)
-
-
-def _unit_scores(actual: ArrayLike, quantiles: Array, least: Array) -> Array:
-    spread = forecast_spread(quantiles, least)
-    return (np.asarray(actual, np.float64)[..., None] - quantiles) / spread[..., None]
-
-
-def conformal_offsets(scores: ArrayLike, levels: Sequence[float]) -> Array:
-    """Return the score that a new one stays below with probability `level`, (..., Q).
-
-    Of n scores, sorted, the ceil(level (n + 1))-th for levels above one half, the
-    floor(level (n + 1))-th below, the mean of both at one half: exact for exchangeable scores
-    (Vovk et al. 2005, prop. 2.3). With fewer scores than a level needs, the outermost.
-
-    Parameters
-    ----------
-    scores
-        (N, ..., Q), NaN where there is none. Without any score the offset is 0.
-    """
-    ordered = np.sort(np.asarray(scores, np.float64), axis=0)  # NaN last
-    count = np.isfinite(ordered).sum(axis=0)  # (..., Q)
-    level = np.asarray(levels, np.float64)
-    position = level * (count + 1)
-    slack = 1e-9  # 0.9 * 10 is a little above 9
-    high = np.where(level >= 0.5, np.ceil(position - slack), np.floor(position + slack))
-    low = np.where(level > 0.5, high, np.floor(position + slack))
-    offset = (_nth(ordered, high, count) + _nth(ordered, low, count)) / 2
-    return np.where(count > 0, offset, 0.0)
-
-
-def _nth(ordered: Array, position: Array, count: NDArray[np.int64]) -> Array:
-    last = np.maximum(count, 1)
-    row = np.clip(position, 1, last).astype(np.int64) - 1
-    value: Array = np.take_along_axis(ordered, row[None], axis=0)[0]
-    return value
-
-
-def rolling_conformal(
-    actual: ArrayLike, quantiles: ArrayLike, levels: Sequence[float], *, window: int, delay: int
+def _at_least_of_later(
+    values: Array, plain: Array, late: NDArray[np.int64], levels: Sequence[float]
 ) -> Array:
-    """Move each forecast's quantiles by offsets from the last `window` scored ones before it.
-
-    Parameters
-    ----------
-    actual
-        (N, H, T) in order of cutoff.
-    quantiles
-        (N, H, T, Q), raw.
-    window
-        Scored cutoffs that are looked back on.
-    delay
-        Cutoffs that must pass before a forecast is scored: the horizon in cutoffs, so that no
-        offset rests on an actual of the future.
-
-    Returns
-    -------
-    (N, H, T, Q), sorted; unmoved where nothing is scored yet.
-
-    Raises
-    ------
-    ValueError
-        When `window` or `delay` is not positive.
-    """
-    if window < 1 or delay < 1:
-        raise ValueError(f"window and delay must be at least 1, not {window} and {delay}")
-    raw = np.asarray(quantiles, np.float64)
-    scores = np.asarray(actual, np.float64)[..., None] - raw
-    moved = raw.copy()
-    for n in range(delay, len(raw)):
-        stop = n - delay + 1
-        moved[n] += conformal_offsets(scores[max(0, stop - window) : stop], levels)
-    return np.sort(moved, axis=-1)
-
-
-def adaptive_conformal(
-    actual: ArrayLike,
-    quantiles: ArrayLike,
-    levels: Sequence[float],
-    *,
-    window: int,
-    delay: int,
-    rate: float = 0.01,
-) -> Array:
-    """Return rolling offsets at levels steered by what was missed (Gibbs & Candes 2021, eq. 2).
-
-    Each step, target and level has its own working level: after a scored forecast it rises by
-    `rate` times (nominal level - share below), so that long-run coverage holds under drift.
-    Parameters and result are those of `rolling_conformal`.
-
-    Raises
-    ------
-    ValueError
-        When `window`, `delay` or `rate` is not positive.
-    """
-    if window < 1 or delay < 1 or rate <= 0:
-        raise ValueError(f"window {window}, delay {delay} and rate {rate} must be positive")
-    raw = np.asarray(quantiles, np.float64)
-    truth = np.asarray(actual, np.float64)[..., None]
-    scores = truth - raw
-    nominal = np.broadcast_to(np.asarray(levels, np.float64), raw.shape[1:])
-    working = nominal.copy()
-    moved = raw.copy()
-    for n in range(delay, len(raw)):
-        scored = n - delay
-        below = np.where(np.isfinite(truth[scored]), truth[scored] <= moved[scored], nominal)
-        working = np.clip(working + rate * (nominal - below), 0.001, 0.999)
-        history = scores[max(0, scored + 1 - window) : scored + 1]
-        moved[n] += _at_levels(history, working)
-    return np.sort(moved, axis=-1)
-
-
-def _at_levels(scores: Array, working: Array) -> Array:
-    """Return the working level's quantile of the scores (N, ...) in every cell, by position."""
-    ordered = np.sort(scores, axis=0)
-    count = np.isfinite(ordered).sum(axis=0)
-    offset = _nth(ordered, np.rint(working * (count + 1)), count)
-    return np.where(count > 0, offset, 0.0)
+    """Widen the bands of late targets to at least those of the step that much further ahead."""
+    horizon = values.shape[1]
+    step = np.arange(horizon)[None, :, None] + late[:, None, :]  # (N, H, T)
+    later = np.minimum(step, horizon - 1)[..., None]
+    middle = at_level(values, levels, 0.5)[..., None]
+    own = values - middle
+    other = np.take_along_axis(plain - at_level(plain, levels, 0.5)[..., None], later, axis=1)
+    is_below = np.asarray(levels) < 0.5
+    return middle + np.where(is_below, np.minimum(own, other), np.maximum(own, other))

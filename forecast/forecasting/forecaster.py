@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
@@ -24,12 +25,22 @@ from forecast.errors import ModelError
 from forecast.forecasting import bundle
 from forecast.forecasting.calibration import Calibration
 from forecast.forecasting.fallback import Answer, Climate, Seen, flags, replace_unusable
+from forecast.forecasting.hardship import hardship_of
+from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
+from forecast.forecasting.spread_factors import recentred
 from forecast.models.build import build_head, build_model
 from forecast.models.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Raw(NamedTuple):
+    """What the network says: point (N, H, T) and quantiles (N, H, T, Q)."""
+
+    point: NDArray[np.float32]
+    quantiles: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Forecaster:
     architecture, head
         Keyword arguments of `build_model` and `build_head`, to build the network again.
     calibration
-        Offsets of the quantiles; none before calibration.
+        How raw quantiles are corrected; none before calibration, and for classes.
     origin
         What else travels with the bundle: config, data fingerprint, metrics.
     """
@@ -61,39 +72,62 @@ class Forecaster:
     origin: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast windows of a panel, in the order of the index.
+        """Forecast windows of a panel, in the order of the index, as forecast files hold them.
 
-        A window whose readings are late, partly missing or absent is forecast all the same, from
-        the widest fallback that works, and says so in `flag`.
+        Quantiles are calibrated, and corrected by what earlier forecasts of the same series
+        missed as far as the panel reaches back (`rolling_intervals`). A window whose readings are
+        late, partly missing or absent is forecast all the same, from the widest fallback that
+        works, and says so in `flag`. Each point lies within its own 50 % band.
 
         Raises
         ------
         ModelError
             When the panel is not of the kind the model was trained on.
         """
+        answer = self._calibrated(panel, index, batch_size=batch_size)
+        spec, quantiles = self.spec, answer.quantiles
+        if self.calibration is not None and len(spec.levels):
+            moved = corrected(self._calibrated, self.calibration, spec, panel=panel, answer=answer)
+            moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
+            is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
+            quantiles = np.where(is_fallback[:, None, :, None], quantiles, moved)
+        return replace(
+            answer,
+            point=spec.clip(answer.point, axis=2),
+            quantiles=spec.clip(quantiles.astype(np.float32), axis=2),
+        )
+
+    def raw(self, batch: Any) -> Raw:
+        """Forecast one batch by the network alone, in the targets' units."""
+        with torch.inference_mode():
+            params = self.network(batch)
+            point = self.network.point(params).float().cpu().numpy()
+            quantiles = self.network.quantiles(params, self.spec.levels).float().cpu().numpy()
+        return Raw(point, quantiles)
+
+    def _calibrated(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+        """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""
         windows = self.spec.windows(panel, self.network.past_scale.device)
         answers = [self._answer(one) for one in batches(windows, index, batch_size=batch_size)]
-        spec = self.spec
         return Forecast(
             series=np.asarray(index.series),
             cutoff=np.asarray(index.cutoff),
-            point=spec.clip(np.concatenate([one.point for one in answers]), axis=2),
-            quantiles=spec.clip(np.concatenate([one.quantiles for one in answers]), axis=2),
-            levels=np.array(spec.levels),
+            point=np.concatenate([one.point for one in answers]),
+            quantiles=np.concatenate([one.quantiles for one in answers]),
+            levels=np.array(self.spec.levels),
             flag=np.concatenate([one.flag for one in answers]),
         )
 
     def _answer(self, batch: Any) -> Answer:
-        """Forecast one batch, calibrated, flagged, with fallbacks, not yet cut to bounds."""
+        """Forecast one batch, calibrated, flagged, with fallbacks."""
         spec = self.spec
-        with torch.inference_mode():
-            params = self.network(batch)
-            point = self.network.point(params).float().cpu().numpy()
-            quantiles = self.network.quantiles(params, spec.levels).float().cpu().numpy()
-        if self.calibration is not None:
-            quantiles = self.calibration.apply(quantiles)
+        point, quantiles = self.raw(batch)
         ahead = batch.known[:, spec.context_length :]
         seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
+        if self.calibration is not None:
+            lack = hardship_of(*seen, targets=len(spec.targets), known=len(spec.known))
+            moved = self.calibration.apply(quantiles, lack, spec.levels)
+            quantiles = moved.astype(np.float32)
         flag = flags(seen, target_count=len(spec.targets), past=spec.past, known=spec.known)
         return replace_unusable(
             Answer(point, quantiles, flag),
@@ -132,7 +166,6 @@ class Forecaster:
         """
         from forecast.data.panel import panel_from_frame
         from forecast.forecasting.forecast_files import Provenance, forecast_table
-        from forecast.forecasting.rolling_intervals import Live
 
         spec = self.spec
         static = None
@@ -149,7 +182,7 @@ class Forecaster:
             static=static,
         )
         panel = replace(panel, categories=dict(spec.categories))
-        answer = Live(self).predict(panel, index_at(panel, newest_cutoff(panel)))
+        answer = self.predict(panel, index_at(panel, newest_cutoff(panel)))
         provenance = Provenance(
             model_version=str(self.origin.get("model_version", "")),
             run_id=str(self.origin.get("run_id", "")),

@@ -1,117 +1,172 @@
-"""Intervals conformed at each cutoff by what the newest scored forecasts of a series missed.
+"""Bands corrected at each cutoff by what the newest forecasts of the same series missed.
 
-The static calibration of a bundle grows old; here the forecaster looks back on the cutoffs
-just before, forecasts them as it would have then, and moves its quantiles by what it missed
-(rolling split conformal prediction). Only actuals at or before the cutoff are used. It moves no
-point forecast and touches no fallback.
+A bundle's calibration grows old. Here the forecaster looks back on cutoffs of each series' own
+past, forecasts them as it would have then, and learns factors of the spread from what it missed
+(`spread_factors`). Only actuals at or before the cutoff count, and only cutoffs whose targets no
+weight has seen. The cutoffs looked back on lie on a fixed raster of time, and no series looks at
+another, so a band depends neither on what else is forecast in the same process nor on how many
+processes share the work.
 
-Letters: S series, N windows, H horizon, T targets, Q quantile levels.
+Letters: N windows, O origins, H horizon, R groups of steps, T targets, S sides, G factors.
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecast.data.panel import Panel
-from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.windows import WindowIndex, collect_actual
-from forecast.forecasting.calibration import conformal_offsets
-from forecast.forecasting.forecaster import Forecaster
-from forecast.forecasting.spec import Spec
+from forecast.forecasting.spread_factors import (
+    Array,
+    Evidence,
+    best_factors,
+    by_step,
+    evidence_of,
+    scaled,
+)
 
-SEASONS = 7  # looked back on: in New York of those tried, 7 to 42, the one that covers best on dev
-LEAST_SCORED = 20  # fewer scored cutoffs say nothing of a decile
-MOST_SCORED = 500  # of a series: more move a decile by less than it is uncertain
-MOST_WINDOWS = 20_000  # forecast again at once; beyond, the cutoffs looked back on are thinned
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from forecast.data.panel import Panel
+    from forecast.data.windows.predictor import Forecast
+    from forecast.forecasting.calibration import Calibration
+    from forecast.forecasting.spec import Spec
+
+    Predict = Callable[[Panel, WindowIndex], Forecast]
+
+SPAN_SEASONS = 28  # looked back on at least, so that short horizons see weeks as well
+MOST_VALUES = 2_000_000  # quantiles of origins that are held at once
 
 
-def lookback(spec: Spec) -> int:
-    """Return how many cutoffs are looked back on."""
-    return max(2 * spec.horizon, SEASONS * spec.season)
+class Lookback(NamedTuple):
+    """Which cutoffs count for the windows that are forecast.
 
-
-def conform(forecaster: Forecaster, panel: Panel, answer: Forecast) -> Forecast:
-    """Return forecasts of the same windows with quantiles moved to hold their levels of late.
-
-    Where fewer than 20 cutoffs can be scored that the model was not trained on, the quantiles
-    stay as they are.
+    Parameters
+    ----------
+    origins : WindowIndex
+        The cutoffs (O,), of each series together and in order of time.
+    first, stop : (N,) int64
+        The origins of each window: `first` to `stop - 1`; none where they are equal.
     """
-    spec = forecaster.spec
-    index = _origins(panel, answer, spec)
-    if len(index.series) == 0:
-        return answer
-    before = forecaster.predict(panel, index)
-    actual = collect_actual(panel, index, horizon=spec.horizon)
-    scores = actual[..., None] - before.quantiles
-    moved = answer.quantiles.copy()
-    until = _counted_until(panel, answer, spec)
-    for one in np.unique(answer.series):
-        own = index.series == one
-        for instant in np.unique(until[answer.series == one]):
-            rows = (answer.series == one) & (until == instant)
-            age = instant - (index.cutoff + spec.horizon)  # steps since a cutoff was scored
-            scored = own & (age >= 0) & (age < lookback(spec))
-            moved[rows] += _offsets(scores[scored], spec)
-    moved = spec.clip(np.sort(moved, axis=-1), axis=2)
-    is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
-    kept = np.where(is_fallback[:, None, :, None], answer.quantiles, moved)
-    return replace(answer, quantiles=kept.astype(np.float32))
+
+    origins: WindowIndex
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
 
 
-def _block(spec: Spec) -> int:
-    """Return the steps for which offsets hold, so that a backfill need not sort at every step."""
-    return max(1, spec.horizon // 4)
+def origin_stride(spec: Spec, origins: int) -> int:
+    """Return the steps from one origin to the next.
+
+    About a horizon, so that their targets hardly overlap, and without a divisor in common with
+    the season, so that they come at all hours.
+    """
+    stride = max(spec.horizon - 1, -(-SPAN_SEASONS * spec.season // max(1, origins)), 1)
+    while math.gcd(stride, spec.season) > 1:
+        stride += 1
+    return stride
 
 
-def _counted_until(panel: Panel, answer: Forecast, spec: Spec) -> NDArray[np.int64]:
-    """Return for each window the last block border at or before its cutoff, in its steps (N,)."""
-    start = panel.start[answer.series]
-    until: NDArray[np.int64] = answer.cutoff - (answer.cutoff + start) % _block(spec)
-    return until
+def lookback(spec: Spec, panel: Panel, windows: WindowIndex, *, origins: int) -> Lookback:
+    """Return the newest `origins` cutoffs that were scored whole at each window's cutoff.
+
+    A cutoff counts when no weight has seen its targets and its whole context is there.
+    """
+    stride = origin_stride(spec, origins)
+    start = panel.start[windows.series]
+    end = np.minimum(windows.cutoff, panel.length[windows.series]) + start
+    stop = (end - spec.horizon) // stride + 1  # origin k has its first target at step k * stride
+    oldest = np.maximum(spec.trained_until, start + spec.context_length)
+    first = np.maximum(stop - origins, -(-oldest // stride))
+    has_any = first < stop
+    series, place = np.unique(windows.series, return_inverse=True)
+    begin = np.full(len(series), np.iinfo(np.int64).max)
+    finish = np.zeros(len(series), np.int64)
+    np.minimum.at(begin, place[has_any], first[has_any])
+    np.maximum.at(finish, place[has_any], stop[has_any])
+    count = np.maximum(finish - begin, 0)
+    shift = np.cumsum(count) - count - np.where(count > 0, begin, 0)  # from number to position
+    number = np.arange(count.sum()) - np.repeat(shift, count)
+    cutoff = number * stride - np.repeat(panel.start[series], count)
+    return Lookback(
+        WindowIndex(np.repeat(series, count), cutoff),
+        np.where(has_any, first + shift[place], 0),
+        np.where(has_any, stop + shift[place], 0),
+    )
 
 
-@dataclass(frozen=True)
-class Live:
-    """A forecaster whose intervals are conformed at each cutoff, as `forecast predict` does."""
+def corrected(
+    predict: Predict, calibration: Calibration, spec: Spec, *, panel: Panel, answer: Forecast
+) -> Array:
+    """Return the quantiles (N, H, T, Q) of an answer, corrected by each series' own past.
 
-    forecaster: Forecaster
-
-    def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast every window of the index, in its order."""
-        answer = self.forecaster.predict(panel, index, batch_size=batch_size)
-        return conform(self.forecaster, panel, answer)
-
-
-def _origins(panel: Panel, answer: Forecast, spec: Spec) -> WindowIndex:
-    """Return the earlier cutoffs that any of the windows looks back on, of every series."""
-    series = np.unique(answer.series)
-    wanted = min(MOST_SCORED, MOST_WINDOWS / len(series))
-    stride = max(1, round(lookback(spec) / wanted))
-    parts = []
-    for one in series:
-        cutoffs = answer.cutoff[answer.series == one]
-        first = max(
-            int(cutoffs.min()) - lookback(spec) - spec.horizon - _block(spec),
-            spec.trained_until - int(panel.start[one]),
-            1,
-        )
-        last = min(int(cutoffs.max()), int(panel.length[one])) - spec.horizon
-        parts.append(_every(first, last, stride, phase=int(panel.start[one])))
-    counts = [len(part) for part in parts]
-    return WindowIndex(np.repeat(series, counts), np.concatenate(parts))
+    Parameters
+    ----------
+    predict
+        Forecasts windows as the answer was, without this correction.
+    """
+    moved = answer.quantiles.astype(np.float64)
+    if calibration.origins == 0:
+        return moved
+    for rows in _some_series(spec, answer, calibration.origins):
+        windows = WindowIndex(answer.series[rows], answer.cutoff[rows])
+        back = lookback(spec, panel, windows, origins=calibration.origins)
+        if len(back.origins.series) == 0:
+            continue
+        factors = _factors(predict, calibration, spec, panel=panel, back=back)
+        moved[rows] = scaled(moved[rows], by_step(factors, spec.horizon), spec.levels)
+    return moved
 
 
-def _every(first: int, last: int, stride: int, *, phase: int) -> NDArray[np.int64]:
-    """Return the cutoffs from first to last whose instant is a multiple of the stride."""
-    cutoffs = np.arange(first, last + 1, dtype=np.int64)
-    chosen: NDArray[np.int64] = cutoffs[(cutoffs + phase) % stride == 0]
-    return chosen
+def _some_series(spec: Spec, answer: Forecast, origins: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of as many series as memory has room for, all rows of each together."""
+    of_origin = spec.horizon * len(spec.targets) * len(spec.levels)
+    stride = origin_stride(spec, origins)
+    order = np.argsort(answer.series, kind="stable")
+    borders = np.flatnonzero(np.diff(answer.series[order])) + 1
+    begin, room = 0, 0.0
+    edges = [0, *borders.tolist(), len(order)]
+    for low, high in pairwise(edges):
+        cutoffs = answer.cutoff[order[low:high]]
+        wanted = (origins + (int(np.ptp(cutoffs)) // stride)) * of_origin
+        if low > begin and room + wanted > MOST_VALUES:
+            yield order[begin:low]
+            begin, room = low, 0.0
+        room += wanted
+    if begin < len(order):
+        yield order[begin:]
 
 
-def _offsets(scores: NDArray[np.float32], spec: Spec) -> NDArray[np.float64]:
-    """Return offsets (H, T, Q) from scores (n, H, T, Q); 0 where too few are numbers."""
-    enough = np.isfinite(scores).sum(axis=0) >= LEAST_SCORED
-    if not enough.any():
-        return np.zeros(scores.shape[1:])
-    return np.where(enough, conformal_offsets(scores, spec.levels), 0.0)
+def _factors(
+    predict: Predict, calibration: Calibration, spec: Spec, *, panel: Panel, back: Lookback
+) -> Array:
+    """Return the log factors (N, R, T, S) of each window from its origins."""
+    before = predict(panel, back.origins)
+    actual = collect_actual(panel, back.origins, horizon=spec.horizon)
+    is_model = np.char.find(before.flag, "fallback:") < 0  # (O, T)
+    found = evidence_of(
+        np.where(is_model[:, None], actual, np.nan),
+        before.quantiles,
+        spec.levels,
+        least=calibration.least_spread,
+    )
+    pairs, place = np.unique(np.stack([back.first, back.stop]), axis=1, return_inverse=True)
+    total = _summed(found, *pairs)
+    return best_factors(total, horizon=spec.horizon)[place.reshape(-1)]
+
+
+def _summed(found: Evidence, first: NDArray[np.int64], stop: NDArray[np.int64]) -> Evidence:
+    """Sum the evidence of origins `first` to `stop - 1`, one by one, for each pair of them."""
+    loss = np.zeros((len(first), *found.loss.shape[1:]))
+    seen = np.zeros((len(first), *found.seen.shape[1:]))
+    for back in range(1, int((stop - first).max()) + 1):
+        at = stop - back
+        is_one = at >= first
+        loss[is_one] += found.loss[at[is_one]]
+        seen[is_one] += found.seen[at[is_one]]
+    return Evidence(loss, seen)

@@ -17,10 +17,10 @@ from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
-from forecast.data.windows.windows import WindowIndex, batches, collect_actual, thin
+from forecast.data.windows.windows import WindowIndex, batches, thin
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.metrics import seasonal_scale
-from forecast.forecasting.calibration import calibrate
+from forecast.forecasting.calibrate import calibrated
 from forecast.forecasting.forecaster import Forecaster, assemble
 from forecast.forecasting.spec import Spec
 from forecast.models.build import build_head
@@ -309,17 +309,9 @@ def with_calibration(forecaster: Forecaster, panel: Panel, index: WindowIndex) -
 
     Not those of classes: codes are no scale on which an interval could be moved.
     """
-    if len(index.series) == 0 or forecaster.head["name"] == "categorical":
+    if forecaster.head["name"] == "categorical":
         return replace(forecaster, calibration=None)
-    spec = forecaster.spec
-    raw = replace(forecaster, calibration=None, spec=replace(spec, bounds=()))
-    answer = raw.predict(panel, index)
-    calibration = calibrate(
-        collect_actual(panel, index, horizon=spec.horizon),
-        answer.quantiles,
-        spec.levels,
-        target_scale=forecaster.scaler.scale[: len(spec.targets)],
-    )
+    calibration = calibrated(forecaster, panel, index, series=len(panel.series_ids))
     return replace(forecaster, calibration=calibration)
 
 

@@ -23,10 +23,7 @@ from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import champion_bundle, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from forecast.config import Config
     from forecast.data.panel import Panel
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2_000  # of a part, evenly spaced: enough to set its error beside the others'
 MOST_VALUES = 5_000_000  # forecast at once, by each predictor: about 200 MB with nine quantiles
-MOST_LIVE_SERIES = 20  # whose intervals are conformed cutoff by cutoff, evenly spaced
 SCORES = ("mae", "rmse", "mase", "coverage_80")
 
 
@@ -97,7 +93,6 @@ def evaluate(
     from forecast.evaluation.backtest import run_backtest, score_table
     from forecast.evaluation.beside import simple_forecasts
     from forecast.evaluation.diagnosis import PARTS, worst_windows
-    from forecast.forecasting.rolling_intervals import lookback
 
     predictors = simple_forecasts(config, panel, split)
 
@@ -118,13 +113,9 @@ def evaluate(
         for part in PARTS
         if len(getattr(split, part).series)
     }
-    rolling = _with_live_intervals(
-        panel, (split.dev, index), backtest, window=lookback(subject.forecaster.spec)
-    )
     scores = score_table(whole)
-    scores[MODEL]["coverage_80_rolling"] = score_table(rolling)[MODEL].get("coverage_80", math.nan)
     worst = worst_windows(whole, model=MODEL, naive=SEASONAL)
-    return Findings(config, panel, subject.name, whole, rolling, scores, parts, worst)
+    return Findings(config, panel, subject.name, whole, scores, parts, worst)
 
 
 def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
@@ -135,41 +126,6 @@ def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
     if len(index.series) > most:
         say(f"every window of {len(index.series):,} is too much: {most:,} evenly spaced are taken")
     return thin(index, most=most)
-
-
-def _with_live_intervals(
-    panel: Panel,
-    windows: tuple[WindowIndex, WindowIndex],
-    backtest: Callable[..., Backtest],
-    *,
-    window: int,
-) -> Backtest:
-    """Return the backtest with intervals conformed at each cutoff by the origins scored before.
-
-    Dev windows that end before the first cutoff are scored first, so that the first intervals
-    rest on something too.
-    """
-    from forecast.data.windows.windows import WindowIndex
-    from forecast.evaluation.backtest import with_rolling_intervals
-
-    series = np.unique(windows[1].series)
-    few = series[np.linspace(0, len(series) - 1, min(len(series), MOST_LIVE_SERIES)).astype(int)]
-    dev, index = (_of_series(one, few) for one in windows)
-    begin = (panel.start[index.series] + index.cutoff).min()
-    before = panel.start[dev.series] + dev.cutoff < begin
-    joined = WindowIndex(
-        np.concatenate([dev.series[before], index.series]),
-        np.concatenate([dev.cutoff[before], index.cutoff]),
-    )
-    rolled = with_rolling_intervals(backtest(joined, ()), MODEL, window=window)
-    return rolled.select(np.arange(before.sum(), len(joined.series)))
-
-
-def _of_series(index: WindowIndex, series: NDArray[np.int64]) -> WindowIndex:
-    from forecast.data.windows.windows import WindowIndex
-
-    keep = np.isin(index.series, series)
-    return WindowIndex(index.series[keep], index.cutoff[keep])
 
 
 def _subject(config: Config, version: str | None, bundle: Path | None) -> Subject:

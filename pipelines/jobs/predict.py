@@ -22,7 +22,6 @@ from forecast.forecasting.forecast_files import (
     read_forecasts,
 )
 from forecast.forecasting.published import remove_stale_staging
-from forecast.forecasting.rolling_intervals import Live
 from forecast.forecasting.spec import index_at
 from forecast.text import decimals_of
 from pipelines.process.console import say, table
@@ -182,7 +181,7 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
         np.concatenate([part.series[mine] for part in parts]),
         np.concatenate([part.cutoff[mine] for part in parts]),
     )
-    answer = Live(job.forecaster).predict(job.panel, index)
+    answer = job.forecaster.predict(job.panel, index)
     rows = forecast_table(answer, job.panel, job.provenance)
     each = rows.num_rows // len(cutoffs)
     for position in range(len(cutoffs)):

@@ -36,7 +36,6 @@ class Findings(NamedTuple):
     panel: Panel
     subject: str
     whole: Backtest
-    rolling: Backtest
     scores: dict[str, Scores]
     parts: Mapping[str, Backtest]
     worst: tuple[WorstWindow, ...]
@@ -128,8 +127,6 @@ def _sections(findings: Findings, pictures: Mapping[str, Mapping[str, bytes]]) -
             for k, w in enumerate(findings.worst, 1)
         ],
     )
-    live = findings.scores[MODEL].get("coverage_80_rolling", float("nan"))
-    rolled = f"With intervals conformed at each cutoff by what was scored until then: {live:.1%}."
     return [
         Section(
             "Scores",
@@ -137,7 +134,7 @@ def _sections(findings: Findings, pictures: Mapping[str, Mapping[str, bytes]]) -
             figures=pictures["forecast_against_actual"],
         ),
         Section("Error by step", figures=pictures["error_per_step"]),
-        Section("Intervals", [rolled], figures=pictures["coverage_per_step"]),
+        Section("Intervals", figures=pictures["coverage_per_step"]),
         Section("Error over time", figures=pictures["error_over_time"]),
         Section("Bias, variance, mismatch", findings.readings(), parts),
         *_tables_by(findings),

@@ -30,18 +30,13 @@ def backtest_of(
     forecasters: Mapping[str, Forecaster],
     index: WindowIndex,
 ) -> Backtest:
-    """Forecast windows with models, persistence and the seasonal naive, side by side.
-
-    Intervals of the models are conformed at each cutoff, as `forecast predict` does it.
-    """
+    """Forecast windows with models, persistence and the seasonal naive, side by side."""
     from forecast.evaluation.backtest import run_backtest
-    from forecast.forecasting.rolling_intervals import Live
 
-    models = {name: Live(one) for name, one in forecasters.items()}
     return run_backtest(
         panel,
         index,
-        {**models, **naive_forecasts(config, panel, split)},
+        {**forecasters, **naive_forecasts(config, panel, split)},
         horizon=config.horizon,
         season=config.season,
         train_end=split.train_end,

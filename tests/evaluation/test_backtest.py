@@ -1,7 +1,6 @@
 """The backtest's tables against loops; what is hidden from one predictor is hidden from all."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,28 +156,3 @@ def test_poison_after_train_changes_no_unit_of_mase():
     panel.values[200:] = 1e9
     np.testing.assert_array_equal(before, b.train_scale(panel, end, season=24))
     assert before[0, 0] == pytest.approx(m.seasonal_scale(panel.values[:200, 0], 24))
-
-
-def test_live_intervals_use_only_origins_scored_by_then():
-    panel = sine_panel(300, 24, series=2, noise=0.3)
-    start = int(panel.start[0])
-    index = rolling_origins(panel, horizon=H, first=start + 99, last=start + 280)
-    result = run(panel, index, {"model": Constant(10.0)})
-    live = b.with_rolling_intervals(result, "model", window=50).forecasts["model"]
-    moment = 150
-    late = result.index.cutoff[:, None] + np.arange(H) >= moment  # (N, H) not there at `moment`
-    poisoned = replace(result, actual=np.where(late[..., None], 1e6, result.actual))
-    again = b.with_rolling_intervals(poisoned, "model", window=50).forecasts["model"]
-    by_then = result.index.cutoff <= moment
-    np.testing.assert_array_equal(live.quantiles[by_then], again.quantiles[by_then])
-    assert (live.quantiles[~by_then] != again.quantiles[~by_then]).any()
-    scored = result.index.cutoff > 99 + H + 30
-    low, high = live.quantiles[scored][..., 0], live.quantiles[scored][..., 2]
-    assert 0.7 < m.coverage(result.actual[scored], low, high) < 0.9
-
-
-def test_live_intervals_of_a_point_forecast_are_none(ramp_case):
-    panel, index = ramp_case
-    result = run(panel, index, {"naive": Naive(H, 1)})
-    live = b.with_rolling_intervals(result, "naive", window=5)
-    assert live.forecasts["naive"].quantiles.shape[-1] == 0

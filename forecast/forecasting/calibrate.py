@@ -1,0 +1,171 @@
+"""Fits a forecaster's calibration to windows that neither its weights nor their choice have seen.
+
+Letters: N windows, H horizon, R groups of steps, T targets, Q quantile levels, S sides.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from forecast.data.panel import Panel
+from forecast.data.windows.windows import Batch, WindowIndex, batches, thin
+from forecast.forecasting.calibration import Calibration
+from forecast.forecasting.hardship import late_knots
+from forecast.forecasting.spread_factors import (
+    LOG_FACTORS,
+    Array,
+    Evidence,
+    best_factors,
+    evidence_of,
+)
+
+if TYPE_CHECKING:
+    from forecast.forecasting.forecaster import Forecaster
+
+MOST_WINDOWS = 20_000  # evenly spaced; more no longer move a factor
+MOST_IN_HARDSHIP = 400  # windows that are forecast again without what a hardship takes away
+MOST_ROUNDS = 3  # a head whose quantiles were hardly trained may be off a hundredfold
+BATCH = 128
+Change = Callable[[Batch], Batch]
+
+
+def calibrated(
+    forecaster: "Forecaster", panel: Panel, index: WindowIndex, *, series: int
+) -> Calibration:
+    """Return the calibration of a forecaster, from windows of a panel.
+
+    Parameters
+    ----------
+    index
+        Windows that it was not trained on; without any nothing is corrected but live.
+    series
+        How many series the forecaster is trained for.
+    """
+    spec = forecaster.spec
+    calibration = Calibration.neutral(
+        horizon=spec.horizon,
+        scale=forecaster.scaler.scale[: len(spec.targets)],
+        covariates=len(spec.past) + len(spec.known),
+        levels=len(spec.levels),
+        series=series,
+    )
+    if len(index.series) == 0:
+        return calibration
+    sample = _Sample(forecaster, panel, thin(index, most=MOST_WINDOWS))
+    calibration = replace(calibration, base=_base(*sample.of(_as_it_is), spec.levels))
+    calibration = _with_factors(calibration, sample)
+    sample = _Sample(forecaster, panel, thin(index, most=MOST_IN_HARDSHIP))
+    return _with_hardships(calibration, sample)
+
+
+def _with_factors(calibration: Calibration, sample: "_Sample") -> Calibration:
+    """Measure how far off all forecasts are; again where that is beyond the factors tried."""
+    for _ in range(MOST_ROUNDS):
+        found = sample.factors(calibration, _as_it_is)
+        calibration = replace(calibration, log_factor=calibration.log_factor + found)
+        if found.min() > LOG_FACTORS[1] and found.max() < LOG_FACTORS[-2]:
+            break
+    return calibration
+
+
+def _with_hardships(calibration: Calibration, sample: "_Sample") -> Calibration:
+    """Measure how much further off forecasts are without the newest readings or a covariate."""
+    spec = sample.forecaster.spec
+    targets, past = len(spec.targets), len(spec.past)
+    knots = late_knots(spec.context_length)
+    late = [_without_newest(steps) for steps in knots]
+    lacking = [_without_past(targets + column) for column in range(past)]
+    lacking += [_without_ahead(column, spec.context_length) for column in range(len(spec.known))]
+    found = [np.maximum(0.0, sample.factors(calibration, change)) for change in late + lacking]
+    shape = calibration.lacking.shape
+    return replace(
+        calibration,
+        late_steps=np.array(knots, np.int64),
+        late=np.maximum.accumulate(np.stack(found[: len(knots)]), axis=0),
+        lacking=np.array(found[len(knots) :]).reshape(shape),
+    )
+
+
+class _Sample:
+    """Windows that are forecast as they are, or without something."""
+
+    def __init__(self, forecaster: "Forecaster", panel: Panel, index: WindowIndex) -> None:
+        self.forecaster = forecaster
+        self.index = index
+        self.windows = forecaster.spec.windows(panel, forecaster.network.past_scale.device)
+        self.origins = _independent(panel, index, forecaster.spec.horizon)
+
+    def of(self, change: Change) -> tuple[Array, Array]:
+        """Return actuals (N, H, T) and raw quantiles (N, H, T, Q), NaN where not usable."""
+        actual, quantiles = [], []
+        for batch in batches(self.windows, self.index, batch_size=BATCH):
+            changed = change(batch)
+            past = changed.past[..., : batch.target.shape[2]]
+            has_history = torch.isfinite(past).any(dim=1).cpu().numpy()  # (N, T)
+            values = self.forecaster.raw(changed).quantiles
+            quantiles.append(np.where(has_history[:, None, :, None], values, np.nan))
+            actual.append(batch.target.cpu().numpy())
+        return np.concatenate(actual), np.concatenate(quantiles)
+
+    def factors(self, calibration: Calibration, change: Change) -> Array:
+        """Return the log factors (R, T, S) by which calibrated quantiles were still off."""
+        spec = self.forecaster.spec
+        actual, quantiles = self.of(change)
+        values = calibration.plain(quantiles, spec.levels)
+        found = evidence_of(actual, values, spec.levels, least=calibration.least_spread)
+        total = Evidence(found.loss.sum(axis=0), found.seen.sum(axis=0))
+        origins = np.where(total.seen > 0, self.origins, 0.0)
+        return best_factors(total, horizon=spec.horizon, origins=origins)
+
+
+def _independent(panel: Panel, index: WindowIndex, horizon: int) -> float:
+    """Return how many windows would fill the time of all of them without overlap."""
+    step = np.unique(panel.start[index.series] + index.cutoff)
+    return float(min(len(step), (step[-1] - step[0]) / horizon + 1))
+
+
+def _base(actual: Array, quantiles: Array, levels: tuple[float, ...]) -> Array:
+    """Return error quantiles (H, T, Q) about the median of forecasts without spread; else (0,)."""
+    targets, count = quantiles.shape[2:]
+    if count < 2 or (quantiles[..., -1] > quantiles[..., 0]).any():
+        return np.empty((0, targets, count))
+    error = (actual - quantiles[..., 0]).astype(np.float64)
+    some = np.isfinite(error).any(axis=0)
+    error = np.where(some, error, 0.0)
+    found = np.moveaxis(np.nanquantile(error, levels, axis=0), 0, -1)
+    middle = np.nanquantile(error, 0.5, axis=0)[..., None]
+    return np.asarray(found - middle)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _without_newest(steps: int) -> Change:
+    def change(batch: Batch) -> Batch:
+        past = batch.past.clone()
+        past[:, -steps:] = torch.nan
+        return batch._replace(past=past)
+
+    return change
+
+
+def _without_past(channel: int) -> Change:
+    def change(batch: Batch) -> Batch:
+        past = batch.past.clone()
+        past[..., channel] = torch.nan
+        return batch._replace(past=past)
+
+    return change
+
+
+def _without_ahead(channel: int, context_length: int) -> Change:
+    def change(batch: Batch) -> Batch:
+        known = batch.known.clone()
+        known[:, context_length:, channel] = torch.nan
+        return batch._replace(known=known)
+
+    return change
