@@ -17,7 +17,7 @@ from forecast.config import Config
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
 from forecast.forecasting.forecaster import Forecaster
-from pipelines.steps.experiment import fit_config, split_of
+from pipelines.steps.experiment import fit_config, split_of, with_context
 
 from .scores import LEVELS, Truth, coverage, mase, seasonal_naive, truth_of, wql
 from .tasks import Task, evaluation_windows, read_panel, window_count
@@ -63,6 +63,7 @@ def run(
     if is_trial:
         panel = before(panel, window_count(task, panel) * task.horizon)
     config = config_of(task, panel, (f"training.threads={threads}", *overrides))
+    config = with_context(config, panel)
     index = evaluation_windows(task, panel)
     truth = truth_of(task, panel, index)
     split = split_of(config, panel)

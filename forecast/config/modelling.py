@@ -25,8 +25,9 @@ class Windows(Section):
     """What one example looks like: how much of the past is read, how far the forecast goes."""
 
     context: Duration | None = None
-    """Past that the model reads. The longer of three horizons and two main seasons unless set:
-    longer wins on long horizons (Lin 2023)."""
+    """Past that the model reads. Unless set the longest of three horizons, two main seasons and,
+    below a day, a week of days, but no more than 1,024 steps or two main seasons, nor a quarter of
+    the readings: longer wins on long horizons (Lin 2023)."""
     horizon: Duration
     """How far the forecast reaches."""
     stride: Integer = Field(1, ge=1)
@@ -235,8 +236,9 @@ class Training(Section):
 
     epochs: Integer = Field(20, ge=1)
     """Passes over the training windows, at most."""
-    batch_size: Integer = Field(128, ge=1)
-    """Windows in one optimiser step, over all devices together."""
+    batch_size: Integer | None = Field(None, ge=1)
+    """Windows in one optimiser step, over all devices together. 128 unless set, and fewer where
+    they have several targets: 256 over their number."""
     learning_rate: Number = Field(0.001, gt=0, le=1)
     """Peak of the learning rate (AdamW); warm-up, then cosine."""
     weight_decay: Number = Field(0.0, ge=0)
@@ -247,7 +249,8 @@ class Training(Section):
     gradient_clip: Number = Field(1.0, gt=0)
     """Largest norm of the gradient."""
     windows_per_epoch: Integer | None = Field(None, ge=1)
-    """Windows drawn for one epoch; all unless set."""
+    """Windows drawn for one epoch; unless set all, up to 100 batches: on long data an epoch is what
+    lies between two looks at dev."""
     patience: Integer = Field(5, ge=1)
     """Evaluations on dev without improvement before training stops; the best weights are kept."""
     seed: Integer = Field(0, ge=0)

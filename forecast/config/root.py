@@ -7,10 +7,13 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from forecast.config.base import Section
 from forecast.config.data import Data
-from forecast.config.duration import count_steps, steps_of_season
+from forecast.config.duration import count_steps, is_below_day, steps_of_season
 from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
 from forecast.errors import ConfigError
+
+LONGEST_CONTEXT = 1024
+"""Steps read of the past unless set: the linear path's memory grows with their square."""
 
 
 class Config(Section):
@@ -76,9 +79,13 @@ class Config(Section):
     @property
     def context_length(self) -> int:
         """Steps of the context."""
-        if self.windows.context is None:
-            return max(3 * self.horizon, 2 * self.season)
-        return count_steps(self.windows.context, self.data.frequency)
+        if self.windows.context is not None:
+            return count_steps(self.windows.context, self.data.frequency)
+        week = 7 * self.season if is_below_day(self.data.frequency) else 0
+        longest = max(3 * self.horizon, week)
+        if longest > LONGEST_CONTEXT:  # whole seasons, as most horizons: a segment divides both
+            longest = LONGEST_CONTEXT // self.season * self.season
+        return max(longest, 2 * self.season)
 
     @property
     def work_folder(self) -> Path:

@@ -32,6 +32,16 @@ def panel_spec(data: Data) -> PanelSpec:
     )
 
 
+def with_context(config: Config, panel: Panel) -> Config:
+    """Return the config with a context that the readings can fill, where it sets none itself."""
+    spans = panel.observed_end(targets_only=True) - panel.observed_begin()
+    most = max(1, int(spans.max(initial=0)) // 4)
+    if config.windows.context is not None or config.context_length <= most:
+        return config
+    windows = config.windows.model_copy(update={"context": most})
+    return config.model_copy(update={"windows": windows})
+
+
 def spec_of(config: Config) -> Spec:
     """Return what a forecaster of this config expects and promises."""
     columns, covariates = config.data, config.data.covariates

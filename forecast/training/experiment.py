@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from forecast.forecasting.from_config import spec_of, split_of
+from forecast.forecasting.from_config import spec_of, split_of, with_context
 from forecast.training.fit import nothing
 from forecast.training.fitting import fit_forecaster
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forecast.config import Config
-    from forecast.config.modelling import Training
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
     from forecast.forecasting.forecaster import Forecaster
@@ -39,6 +38,7 @@ class Experiment:
         DataError
             When the panel is too short for the parts.
         """
+        config = with_context(config, panel)
         return cls(config, panel, split_of(config, panel))
 
     @property
@@ -73,9 +73,3 @@ class Experiment:
             on_epoch=on_epoch,
             on_step=on_step,
         )
-
-
-def steps_per_epoch(training: Training, windows: int) -> int:
-    """Return the optimiser steps of an epoch over `windows` windows of train."""
-    drawn = min(training.windows_per_epoch or windows, windows)
-    return max(1, drawn // training.batch_size)

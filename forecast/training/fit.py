@@ -22,6 +22,7 @@ from forecast.models.network import Network
 from forecast.training.dev import DevSet, Objective
 from forecast.training.loader import WindowLoader
 from forecast.training.module import Optimisation, TrainingModule
+from forecast.training.recipe import sizes_of
 from forecast.training.trainer import BEST, LAST, build_trainer, quiet
 
 FINISHED = "finished.json"
@@ -116,14 +117,15 @@ def fit(
         on_step=on_step,
     )
     windows = make_windows(trainer.strategy.root_device)
+    sizes = sizes_of(settings, windows=len(train.series), targets=network.target_count)
     loader = WindowLoader(
         windows,
         train,
-        batch_size=settings.batch_size,
+        batch_size=sizes.batch_size,
         seed=settings.seed,
         rank=trainer.global_rank,
         world=trainer.world_size,
-        epoch_windows=settings.windows_per_epoch,
+        epoch_windows=sizes.windows_per_epoch,
     )
     module = TrainingModule(
         network,

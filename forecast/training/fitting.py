@@ -31,6 +31,7 @@ from forecast.models.strategies.segment import WindowTensors
 from forecast.models.transfer import freeze, take_weights
 from forecast.training.dev import Objective
 from forecast.training.fit import FitResult, fit, nothing
+from forecast.training.recipe import DEV_SEQUENCES
 from forecast.vocabulary import Metric
 
 LINEAR_MEMORY = 2 << 30
@@ -116,7 +117,7 @@ def fit_forecaster(
         forecaster.network,
         lambda device: spec.windows(panel, device),
         split.train,
-        split.dev,
+        thin(split.dev, most=max(1, DEV_SEQUENCES // len(spec.targets))),
         settings=training,
         objective=objective_of(metric, panel, split, spec),
         folder=folder,

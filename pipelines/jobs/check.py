@@ -14,7 +14,7 @@ from forecast.data.tables import read_tables
 from forecast.data.tables.sources import left_out
 from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
-from forecast.forecasting.from_config import panel_spec
+from forecast.forecasting.from_config import panel_spec, with_context
 from pipelines.process.console import say, table
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
     except DataError as error:
         lines = str(error).splitlines()
         return [Finding("error", "unreadable", line, 1) for line in lines], None
+    config = with_context(config, panel)
     spans, refusal = _spans(config, panel)
     findings = check(
         survey,

@@ -18,7 +18,7 @@ from pipelines.pages.evaluation_page import Findings, figures_of, page_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
-from pipelines.steps.experiment import split_of
+from pipelines.steps.experiment import split_of, with_context
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import champion_bundle, start_run
 
@@ -73,6 +73,7 @@ def run(
     """
     with run_lock(config.work_folder, "evaluate", file="evaluate.lock"):
         panel = prepare(config)
+        config = with_context(config, panel)
         split = split_of(config, panel)
         index = _affordable(config, _origins(config, panel, split, (days, first, last)))
         subject = _subject(config, version, bundle)

@@ -17,7 +17,13 @@ from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
 from pipelines.process.console import say, table
 from pipelines.process.lock import rank, run_lock
-from pipelines.steps.experiment import checkpoint_folder, config_fingerprint, fit_config, split_of
+from pipelines.steps.experiment import (
+    checkpoint_folder,
+    config_fingerprint,
+    fit_config,
+    split_of,
+    with_context,
+)
 from pipelines.steps.gate import Decision, decide, due_reasons
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.training_run import backtest_of, log_figures, register, scores_of
@@ -73,6 +79,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
     keep_freed_memory()
     with run_lock(config.work_folder, "retrain"):
         panel = prepare(config)
+        config = with_context(config, panel)
         champion = _champion(config, panel)
         reasons = ["--force"] if force else _reasons(config, panel, champion)
         if not reasons:

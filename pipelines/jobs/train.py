@@ -17,6 +17,7 @@ from pipelines.steps.experiment import (
     config_fingerprint,
     fit_config,
     split_of,
+    with_context,
 )
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.training_run import backtest_of, log_figures, numbers_of, register, scores_of
@@ -51,6 +52,7 @@ def run(config: Config) -> int | None:
     keep_freed_memory()
     with run_lock(config.work_folder, "train"):
         panel = prepare(config)
+        config = with_context(config, panel)
         split = split_of(config, panel)
         folder = checkpoint_folder(config, panel)
         with start_run(config, kind="train") as tracked:

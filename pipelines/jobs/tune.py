@@ -15,7 +15,13 @@ from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
-from pipelines.steps.experiment import checkpoint_folder, config_fingerprint, fit_config, split_of
+from pipelines.steps.experiment import (
+    checkpoint_folder,
+    config_fingerprint,
+    fit_config,
+    split_of,
+    with_context,
+)
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.training_run import backtest_of, scores_of
 from pipelines.tracking import start_run
@@ -49,6 +55,7 @@ def run(config: Config) -> int | None:
     keep_freed_memory()
     with run_lock(config.work_folder, "tune"):
         panel = prepare(config)
+        config = with_context(config, panel)
         split = split_of(config, panel)
         study = open_study(config, panel)
         left = config.tune.trials - _count_finished(study)

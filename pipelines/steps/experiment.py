@@ -37,6 +37,17 @@ def split_of(config: Config, panel: Panel) -> Split:
     return split
 
 
+def with_context(config: Config, panel: Panel) -> Config:
+    """Return the config with a context that the readings can fill; says so when it is cut."""
+    found = from_config.with_context(config, panel)
+    if found is not config and rank() == 0:
+        say(
+            f"windows.context: {found.context_length} steps, a quarter of the readings, in place "
+            f"of {config.context_length}"
+        )
+    return found
+
+
 def config_fingerprint(config: Config) -> str:
     """Return a digest of what decides data and model; not of schedule, tracking or output."""
     resolved = config.resolved()
@@ -67,10 +78,12 @@ def fit_config(
     DataError, ModelError
         As `fit_forecaster`.
     """
-    from forecast.training.experiment import Experiment, steps_per_epoch
+    from forecast.training.experiment import Experiment
+    from forecast.training.recipe import sizes_of
 
     training = config.training
-    steps = training.epochs * steps_per_epoch(training, len(split.train.series))
+    sizes = sizes_of(training, windows=len(split.train.series), targets=len(panel.targets))
+    steps = training.epochs * sizes.steps_per_epoch
     metric = config.objective.metric
 
     def tell(epoch: int, numbers: dict[str, float]) -> None:

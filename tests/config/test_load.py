@@ -35,14 +35,15 @@ def fault(path, *overrides, **kwargs) -> str:
 
 def test_defaults_follow_from_horizon_and_frequency(write):
     config = load_config(write(GOOD))
-    assert (config.horizon, config.season, config.context_length) == (24, 24, 72)
+    assert (config.horizon, config.season, config.context_length) == (24, 24, 168)
     assert config.data.targets == ("y",)
     assert config.data.timestamp == ("ds",)
     assert config.output_folder == Path("forecasts/plant")
 
 
 def test_context_is_two_seasons_when_they_are_longer(write):
-    assert load_config(write(GOOD), ["windows.horizon=6h"]).context_length == 48
+    longer = ["windows.horizon=6h", "data.frequency=1min"]
+    assert load_config(write(GOOD), longer).context_length == 2 * 24 * 60
 
 
 @pytest.mark.parametrize(

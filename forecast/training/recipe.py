@@ -1,0 +1,46 @@
+"""What a training takes where its config leaves it open, by the shape of the data; trains nothing.
+
+One optimiser step costs what its sequences cost, one for each target of each window: a table of
+many targets gets fewer windows a step, and a long table no more steps an epoch than a short one.
+"""
+
+from typing import NamedTuple
+
+from forecast.config.modelling import Training
+
+SEQUENCES = 256  # windows times targets in one optimiser step
+MOST_WINDOWS = 128  # in one optimiser step
+STEPS = 100  # of an epoch at most: 2,000 in 20 epochs, after which dev hardly moves
+DEV_SEQUENCES = 8192  # windows times targets that an epoch is judged by; they overlap
+
+
+class Sizes(NamedTuple):
+    """How many windows a training draws."""
+
+    batch_size: int  # in one optimiser step, over all devices together
+    windows_per_epoch: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of an epoch."""
+        return max(1, self.windows_per_epoch // self.batch_size)
+
+
+def sizes_of(training: Training, *, windows: int, targets: int) -> Sizes:
+    """Give what the section says, and what suits the data where it says nothing.
+
+    Parameters
+    ----------
+    windows
+        Of train.
+    targets
+        Of a window.
+
+    Examples
+    --------
+    >>> sizes_of(Training(), windows=60_000, targets=7)
+    Sizes(batch_size=36, windows_per_epoch=3600)
+    """
+    batch = training.batch_size or max(1, min(MOST_WINDOWS, SEQUENCES // targets))
+    drawn = training.windows_per_epoch or STEPS * batch
+    return Sizes(batch, min(drawn, windows))
