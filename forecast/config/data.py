@@ -81,6 +81,23 @@ class StaticTable(Section):
     """Its column with the series id."""
 
 
+class Exclusion(Section):
+    """Readings to leave out: a series, a span of time, or a span of one series."""
+
+    series: Texts = ()
+    """Ids of the series; all unless set."""
+    start: str | None = None
+    """First instant to leave out, local time unless it has an offset; from the first unless set."""
+    end: str | None = None
+    """First instant that counts again; to the last reading unless set."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "Exclusion":
+        if not self.series and self.start is None and self.end is None:
+            raise ValueError("name series, start or end; this would leave out every reading")
+        return self
+
+
 class Covariates(Section):
     """Columns beside the targets, by what is known of them at a cutoff."""
 
@@ -177,6 +194,15 @@ class Data(Section):
     compared as numbers; an empty cell is always missing."""
     limits: dict[str, Limits] = {}
     """Lowest and highest possible value by column; outside becomes missing and is counted."""
+    clip: dict[str, Limits] = {}
+    """Lowest and highest value by column; those beyond, within `limits`, become the nearer one and
+    are counted."""
+    exclude: tuple[Exclusion, ...] = ()
+    """Readings to leave out, counted as rejected: broken series, spans of maintenance."""
+    difference: tuple[str, ...] = ()
+    """Columns that hold running totals (meters, counters): what is forecast is the growth from
+    step to step. A step after a fall (a reset) or after a missing step is missing. Several readings
+    in one step: the last."""
     aggregate: dict[str, Aggregate] = {}
     """Several readings in one step, by column (`*`: the rest); the mean unless set."""
     duplicates: Literal["error", "first", "last", "mean"] = "last"
@@ -205,7 +231,7 @@ class Data(Section):
             check_format(value)
         return value
 
-    @field_validator("limits")
+    @field_validator("limits", "clip")
     @classmethod
     def _lowest_first(cls, value: dict[str, Limits]) -> dict[str, Limits]:
         for name, (low, high) in value.items():
@@ -227,10 +253,14 @@ class Data(Section):
                 if name in roles:
                     raise ValueError(f"column {name!r} is both {roles[name]} and {role}")
                 roles[name] = role
-        for key in ("missing", "limits", "aggregate", "categories"):
+        for key in ("missing", "limits", "clip", "difference", "aggregate", "categories"):
             for name in getattr(self, key):
                 if name not in roles and name != "*":
                     raise ValueError(_no_such_column(key, name, roles))
+        if self.difference and self.available_at is not None:
+            raise ValueError("difference: a running total cannot have versions (available_at)")
+        if labels := set(self.difference) & set(self.categories):
+            raise ValueError(f"difference: {min(labels)!r} is a column of text (categories)")
         if "is_holiday" in self.covariates.calendar and self.holidays is None:
             raise ValueError("calendar feature is_holiday needs holidays: a country such as US")
         return self

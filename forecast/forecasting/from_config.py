@@ -20,7 +20,8 @@ def panel_spec(data: Data) -> PanelSpec:
     """Return what the `data` section says of the panel."""
     covariates = data.covariates
     channels = data.targets + covariates.past + covariates.known
-    labels = {name: "last" for name in data.categories if name in channels}  # codes have no mean
+    # Codes have no mean; of a running total, the newest counts.
+    labels = {name: "last" for name in (*data.categories, *data.difference) if name in channels}
     return PanelSpec(
         grid=Grid(data.frequency, data.timezone),
         targets=data.targets,
@@ -29,6 +30,7 @@ def panel_spec(data: Data) -> PanelSpec:
         aggregate=labels | data.aggregate,
         duplicates=data.duplicates,
         limits=data.limits,
+        difference=data.difference,
     )
 
 

@@ -216,7 +216,11 @@ def _print_account(panel: Panel) -> None:
     for key, count in account.items():
         what, _, channel = key.partition(":")
         if channel:
-            words = {"outside": "outside its limits", "infinite": "not finite"}[what]
+            words = {
+                "outside": "outside its limits",
+                "infinite": "not finite",
+                "fallen": "below the total before",
+            }[what]
             say(f"prepare: {channel}: {count:,} cells {words}, now missing")
 
 

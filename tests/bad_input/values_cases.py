@@ -1,6 +1,10 @@
-"""Values, names and rows as people write them; each message names the setting that reads them."""
+"""Values, names, rows and files as people write them; each message names the setting that reads them."""
 
-from tests.bad_input.case import Case, column, line
+from pathlib import Path
+
+from tests.bad_input.case import Case, column, line, write
+from tests.data.tables.sheets import book
+from tests.site import readings
 
 DROP = {"  targets": "  bad_rows: drop\n  targets"}
 
@@ -136,4 +140,199 @@ ROW_CASES = [
         table=line(5, "a,2024-01-01T03:00:00Z,broken,5"),
     ),
 ]
-VALUES_CASES = [*NUMBER_CASES, *ROW_CASES]
+
+
+def sheet(folder: Path) -> None:
+    """Write a workbook with two sheets in place of the table."""
+    rows = [one.split(",") for one in readings(3, ("a",))]
+    (folder / "readings.csv").write_bytes(book({"May": rows, "June": rows}))
+
+
+def other_endings(folder: Path) -> None:
+    """Put the table into a folder under another ending."""
+    (folder / "logs").mkdir()
+    (folder / "logs" / "readings.dat").write_text("\n".join(readings()), encoding="utf-8")
+
+
+def blanks(folder: Path) -> None:
+    """Write the table with blanks between its columns."""
+    text = "\n".join(f"{one} ".replace(",", "   ") for one in readings())
+    (folder / "readings.csv").write_text(text, encoding="utf-8")
+
+
+NOTES = {"  covariates": "  exclude: [{series: d}]\n  covariates"}
+FILE_CASES = [
+    Case(
+        "workbook-sheets",
+        3,
+        ("readings.csv", "the sheets 'May', 'June'", "data.csv.sheet"),
+        files=sheet,
+    ),
+    Case(
+        "workbook-sheet-unknown",
+        2,
+        ("none called 'July'", "data.csv.sheet"),
+        config=csv("{sheet: July}"),
+        files=sheet,
+    ),
+    Case(
+        "workbook-damaged",
+        3,
+        ("readings.csv", "not a whole workbook", "again"),
+        files=write("readings.csv", b"\xd0\xcf\x11\xe0" + bytes(2000)),
+    ),
+    Case(
+        "workbook-as-csv",
+        3,
+        ("a workbook where data.format says csv",),
+        config={"  series:": "  format: csv\n  series:"},
+        files=sheet,
+    ),
+    Case(
+        "folder-of-other-endings",
+        3,
+        ("logs", "it holds .dat", "name a file itself"),
+        config={"source: readings.csv": "source: logs"},
+        files=other_endings,
+    ),
+    Case(
+        "blanks-between-columns",
+        3,
+        ("no column", 'data.csv.separator: "whitespace"'),
+        files=blanks,
+    ),
+    Case(
+        "blanks-as-single-separator",
+        3,
+        ("data.csv.separator: whitespace",),
+        config=csv('{separator: " "}'),
+        table=lambda lines: [
+            lines[0].replace(",", " "),
+            *(one.replace(",", "  ") for one in lines[1:]),
+        ],
+    ),
+    Case(
+        "separator-of-two-marks",
+        2,
+        ("run.yaml:4", "csv.separator"),
+        config=csv('{separator: ";;"}'),
+    ),
+    Case("width-of-nothing", 2, ("run.yaml:4", "widths"), config=csv("{widths: [3, 0]}")),
+    Case(
+        "text-behind-widths",
+        3,
+        ("readings.csv", "5 values where the header has 4"),
+        config=csv("{widths: [9, 21, 5, 4]}"),
+        table=lambda lines: [
+            "{:<9}{:<21}{:<5}{:<4}".format(*one.split(",")) + (" x" if place == 3 else "")
+            for place, one in enumerate(lines)
+        ],
+    ),
+    Case(
+        "preamble-in-place-of-header",
+        3,
+        ("line 3 looks like it", "data.csv.skip_rows: 2"),
+        table=lambda lines: ["Station,North", "Height,12", *lines],
+    ),
+    Case(
+        "preamble-and-other-separator",
+        3,
+        ('data.csv.separator: ";"', "data.csv.skip_rows: 1"),
+        table=lambda lines: ["Station North", *(one.replace(",", ";") for one in lines)],
+    ),
+    Case(
+        "header-skipped",
+        3,
+        ("line 1 looks like it", "data.csv.skip_rows: 0"),
+        config=csv("{skip_rows: 1}"),
+    ),
+    Case(
+        "name-that-does-not-decode",
+        3,
+        ("no column 'Wärme'", "data.csv.encoding", "latin-1"),
+        config={"targets: [y]": "targets: [Wärme]"},
+        files=write(
+            "readings.csv", "\n".join(readings()).replace(",y,", ",Wärme,").encode("latin-1")
+        ),
+    ),
+    Case(
+        "line-behind-blank-ones",
+        3,
+        ("line 7:", "'broken'"),
+        table=lambda lines: [*lines[:2], "", "", *lines[2:4], "a,2024-01-01T03:00:00Z,broken,5"],
+    ),
+]
+
+CHOICE_CASES = [
+    Case("exclude-unknown-series", 2, ("data.exclude", "no series 'd'"), config=NOTES),
+    Case(
+        "exclude-everything",
+        2,
+        ("exclude", "leave out every reading"),
+        config={"  covariates": "  exclude: [{}]\n  covariates"},
+    ),
+    Case(
+        "exclude-no-time",
+        2,
+        ("data.exclude", "'soon'"),
+        config={"  covariates": "  exclude: [{start: soon}]\n  covariates"},
+    ),
+    Case(
+        "clip-of-no-column",
+        2,
+        ("clip: 'wnd'", "did you mean 'wind'"),
+        config={"  covariates": "  clip: {wnd: [0, 10]}\n  covariates"},
+    ),
+    Case(
+        "clip-upside-down",
+        2,
+        ("run.yaml", "write [lowest, highest]"),
+        config={"  covariates": "  clip: {wind: [10, 0]}\n  covariates"},
+    ),
+    Case(
+        "difference-of-no-column",
+        2,
+        ("difference: 'z'", "neither target nor covariate"),
+        config={"  covariates": "  difference: [z]\n  covariates"},
+    ),
+    Case(
+        "running-total",
+        0,
+        ("grows", "data.difference: [y]"),
+        table=lambda lines: [
+            lines[0],
+            *(
+                ",".join([*one.split(",")[:2], str(1000 * place), "1"])
+                for place, one in enumerate(lines[1:])
+            ),
+        ],
+    ),
+    Case(
+        "count-below-zero",
+        3,
+        ("not_a_count", "down to -3", "data.limits"),
+        config={"hidden_size: 4": "hidden_size: 4, head: negative_binomial"},
+        table=lambda lines: line(9, "a,2024-01-01T07:00:00Z,-3,5")(
+            column("y", lambda y: y.split(".")[0])(lines)
+        ),
+    ),
+    Case(
+        "count-with-a-fraction",
+        3,
+        ("not_a_count", "no whole numbers", "model.head"),
+        config={"hidden_size: 4": "hidden_size: 4, head: negative_binomial"},
+    ),
+    Case(
+        "marker-below-zero",
+        0,
+        ("sentinel", "-999", "data.missing: {y: [-999]}"),
+        table=line(9, "a,2024-01-01T07:00:00Z,-999,5"),
+    ),
+    Case(
+        "ids-alike",
+        0,
+        ("similar_ids", "'a' and 'A'"),
+        table=lambda lines: [one.replace("b,", "A,", 1) for one in lines],
+    ),
+]
+VALUES_CASES = [*NUMBER_CASES, *ROW_CASES, *FILE_CASES, *CHOICE_CASES]

@@ -62,13 +62,15 @@ def check(
     counts
         Columns that the model takes for counts.
     """
+    # The first step of a running total has no growth.
+    firsts = len(panel.series_ids) if survey.data.difference else 0
     findings = [
         *reading_findings(survey.notes, survey.data, survey.order.rows),
         *row_findings(survey),
         *mark_findings(survey.marks, survey.series_ids, counts),
         *name_findings(survey.series_ids.names),
         *clock_findings(survey.order, survey.data.timezone),
-        *level_findings(panel, season=season, gap_steps=survey.order.gaps.steps),
+        *level_findings(panel, season=season, gap_steps=survey.order.gaps.steps + firsts),
         *course_findings(panel, season=season),
         *peer_findings(panel, season=season, has_times=survey.data.layout != "wide_rows"),
         *length_findings(panel),

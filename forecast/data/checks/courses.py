@@ -16,7 +16,7 @@ LEAST = 100
 GROWS = 0.998
 MOVES = 0.2
 FEW_ZEROS = 0.1
-FAR_FROM_ZERO = 0.25
+FAR_FROM_ZERO = 0.4
 NIGHTS = 20
 ALIKE = 2.5
 
@@ -94,10 +94,7 @@ def _look_at_zeros(column: NDArray[np.float32], where: _Place, season: int, seen
         return
     lowest = float(values[values > 0].min())
     runs = true_runs(column == 0)
-    typical = float(np.quantile(values[values > 0], 0.05))
-    is_far = lowest > FAR_FROM_ZERO * typical and typical > FAR_FROM_ZERO * float(
-        np.median(values[values > 0])
-    )
+    is_far = lowest > FAR_FROM_ZERO * float(np.median(values[values > 0]))
     if zeros > FEW_ZEROS * len(values) or not is_far:
         runs = _beyond_nights(runs, season)
     if len(runs.first):

@@ -30,6 +30,25 @@ def reading_findings(notes: Notes, data: Data, readings: int) -> Iterator[Findin
     yield from _rows(notes)
     yield from _clock(notes, data)
     yield from _cells(notes, data, readings)
+    for name, tally in notes.clipped.items():
+        yield Finding(
+            "note",
+            "clipped",
+            f"{counted(tally.count, 'value')} beyond the range, cut to it; the first was "
+            f"{tally.first}",
+            tally.count,
+            column=name,
+            setting="data.clip",
+        )
+    if left := notes.excluded.count:
+        yield Finding(
+            "note",
+            "excluded",
+            f"{counted(left, 'reading')} left out by data.exclude",
+            left,
+            first=notes.excluded.first,
+            setting="data.exclude",
+        )
     for name, tally in notes.static_changes.items():
         if tally.count:
             yield Finding(

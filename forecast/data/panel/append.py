@@ -71,6 +71,8 @@ def append_panel(
     panel = open_panel(folder)
     if panel.vintages is not None:
         raise CannotAppendError("the panel holds vintages")
+    if spec.difference:
+        raise CannotAppendError("growth is counted from the first reading of running totals")
     try:
         files = new_files(folder)
         with work_folder(folder, files) as work:

@@ -14,6 +14,7 @@ import numpy as np
 
 from forecast.data.panel.collect import Intake, Layout
 from forecast.data.panel.panel import Panel
+from forecast.data.panel.running_totals import take_differences
 from forecast.data.panel.spill_file import MEMORY, Slab, Spill
 from forecast.data.panel.store import (
     commit,
@@ -81,6 +82,8 @@ def build_panel(
                     writer.write(stretch, slab)
             finally:
                 writer.close()
+            if spec.difference:
+                _take_differences(writer, intake)
             meta = _describe(writer, intake, source, fingerprint)
             commit(folder, meta | {"source": states})
     except OSError as error:
@@ -90,6 +93,16 @@ def build_panel(
         remove_leftovers(folder)
         raise
     return open_panel(folder)
+
+
+def _take_differences(writer: StretchWriter, intake: Intake) -> None:
+    """Turn the running totals of a panel into their growth; count the falls."""
+    spec = writer.spec
+    path = writer.folder / writer.files["values"]
+    falls = take_differences(path, writer.layout, spec.totals, len(spec.channels))
+    for name, count in zip(spec.difference, falls, strict=True):
+        if count:
+            intake.account[f"fallen:{name}"] = count
 
 
 def unwritable(folder: Path, error: OSError) -> DataError:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.chunk import MISSING_TIME, Chunk
+from forecast.data.panel.running_totals import FirstTotals
 from forecast.data.places import Places
 from forecast.data.strays import Days
 from forecast.data.tables.time_texts import EARLIEST_NS, LATEST_NS
@@ -71,6 +72,7 @@ class Intake:
         self.strays: list[tuple[int, int]] = []
         self._places = Places(spec.grid)
         self._days = Days()
+        self._totals = FirstTotals(spec.totals)
         self._limits = [
             (channel, spec.limits[name])
             for channel, name in enumerate(spec.channels)
@@ -161,8 +163,9 @@ class Intake:
         before.delete()
 
     def _within_limits(self, chunk: Chunk) -> NDArray[np.float32]:
+        exact = self._totals.counted_from(chunk) if self._totals else chunk.values
         with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite below
-            values = chunk.values.astype(np.float32)  # a copy: the chunk stays as it is
+            values = exact.astype(np.float32)  # a copy: the chunk stays as it is
         wild = np.isinf(values)
         if wild.any():
             for channel in range(wild.shape[1]):

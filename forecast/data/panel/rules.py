@@ -33,6 +33,8 @@ class PanelSpec:
         differ. Equal values always count once.
     limits
         Lowest and highest possible value per channel; outside becomes missing and is counted.
+    difference
+        Channels that hold running totals; the panel holds their growth from step to step.
 
     Raises
     ------
@@ -47,19 +49,26 @@ class PanelSpec:
     aggregate: Mapping[str, str] = field(default_factory=dict)
     duplicates: str = "last"
     limits: Mapping[str, Bounds] = field(default_factory=dict)
+    difference: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, rule in self.aggregate.items():
             _require_known("aggregate", name, (*self.channels, "*"))
             _require_known(f"aggregate.{name}", rule, AGGREGATES)
-        for name in self.limits:
-            _require_known("limits", name, self.channels)
+        for key, names in (("limits", self.limits), ("difference", self.difference)):
+            for name in names:
+                _require_known(key, name, self.channels)
         _require_known("duplicates", self.duplicates, DUPLICATES)
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the columns of the panel's values."""
         return self.targets + self.past + self.known
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Positions of the channels that hold running totals."""
+        return tuple(self.channels.index(name) for name in self.difference)
 
     @property
     def rules(self) -> tuple[str, ...]:

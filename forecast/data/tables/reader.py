@@ -1,5 +1,6 @@
 """The tables of a config as a stream of chunks, in bounded memory; builds no grid."""
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk, SeriesIds
+from forecast.data.tables.chosen import Chosen
 from forecast.data.tables.columns import channels_of, configured_columns
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.faults import Fault, Faults
@@ -21,7 +23,7 @@ from forecast.data.tables.sources import SourceFile, source_files
 from forecast.data.tables.static import read_static
 from forecast.data.tables.tallies import Notes
 from forecast.data.tables.wide import WideColumns, WideRows
-from forecast.errors import DataError
+from forecast.errors import ConfigError, DataError
 
 Layout = LongLayout | WideColumns | WideRows
 
@@ -101,9 +103,13 @@ class Reader:
             the whole source holds no row.
         """
         files = iter(self.files)
-        yield from ahead(
-            self._settled(chunk for file in files for chunk in self._file_chunks(file))
-        )
+        chosen = Chosen(self._data, self.channels, self.series_ids, self.notes)
+        chunks = self._settled(chunk for file in files for chunk in self._file_chunks(file))
+        yield from ahead(chosen.of(chunk) for chunk in chunks)
+        if self._is_whole and (unused := chosen.unused()):
+            near = difflib.get_close_matches(unused[0], self.series_ids.names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"data.exclude: the source has no series {unused[0]!r}{hint}")
         if self._is_whole and not self.notes.rows:
             shown = ", ".join(file.path for file in self.files[:3])
             raise DataError(f"{shown}: a header, but no row of values")

@@ -57,6 +57,8 @@ class Notes:
         Series, instant and place of the first readings that lay far from those before them.
     repeated_alone
         Rows with a repeated local time that the series has once only, by order of rows.
+    excluded, clipped
+        Rows left out by the config; cells by column that were cut to a range.
     static_changes
         Rows by static column that contradict the series' first value.
     """
@@ -76,6 +78,8 @@ class Notes:
     missing: dict[str, Tally] = field(default_factory=dict)
     marked: dict[tuple[str, float], Tally] = field(default_factory=dict)
     infinite: dict[str, Tally] = field(default_factory=dict)
+    excluded: Tally = field(default_factory=Tally)
+    clipped: dict[str, Tally] = field(default_factory=dict)
     static_changes: dict[str, Tally] = field(default_factory=dict)
     static_absent: Tally = field(default_factory=Tally)
 

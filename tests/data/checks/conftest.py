@@ -7,7 +7,7 @@ from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel
 from forecast.data.tables import read_tables
-from pipelines.steps.prepared_panel import panel_spec
+from forecast.forecasting.from_config import panel_spec
 
 
 def cell(value):
