@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
+from forecast.models.architecture import Architecture, HeadSpec  # noqa: E402
 from forecast.models.build import build_head, build_model  # noqa: E402
 from forecast.training.allocator import keep_freed_memory  # noqa: E402
 from forecast.vocabulary import CellName  # noqa: E402
@@ -41,16 +42,9 @@ VARIANTS = {
 def training_step(hidden_size, options):
     """Return a function that trains one model by one step."""
     torch.manual_seed(0)
-    head = build_head("point")
-    model = build_model(
-        "direct",
-        head=head,
-        context_length=CONTEXT,
-        horizon=HORIZON,
-        known_count=KNOWN,
-        hidden_size=hidden_size,
-        **options,
-    )
+    head = build_head(HeadSpec("point"))
+    sizes = {"context_length": CONTEXT, "horizon": HORIZON, "known_count": KNOWN}
+    model = build_model(Architecture("direct", hidden_size=hidden_size, **sizes, **options), head)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     past, known = torch.randn(BATCH, CONTEXT, 1), torch.randn(BATCH, CONTEXT + HORIZON, KNOWN)
     static, target = torch.zeros(BATCH, 0), torch.randn(BATCH, HORIZON, 1)

@@ -6,8 +6,24 @@ from pathlib import Path
 from forecast.config.modelling import Model, Training
 from forecast.data.windows.splits import split_windows
 from forecast.forecasting.spec import Spec
+from forecast.models.architecture import Architecture, HeadSpec
+from forecast.models.build import build_head as head_from
+from forecast.models.build import build_model as model_from
 from forecast.training.fitting import fit_forecaster, untrained
+from forecast.vocabulary import DECILES
 from tests.builders import sine_panel
+
+
+def build_head(name="point_quantile", levels=DECILES, **options):
+    """A head by name."""
+    return head_from(HeadSpec(name, tuple(levels), **options))
+
+
+def build_model(kind, *, head, **options):
+    """An untrained network by kind, with the defaults of `Architecture`."""
+    frozen = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+    return model_from(Architecture(kind, **frozen), head)
+
 
 SPEC = Spec(
     24, 6, "1h", "UTC", ("y",), calendar=("hour_of_day",), season=12, levels=(0.1, 0.5, 0.9)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from forecast.data.windows.train_folds import TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of
 from forecast.models.strategies.segment import Segment
@@ -200,9 +201,8 @@ def build(job: Job, windows: Windows) -> Model:
     torch.manual_seed(job.seed)
     table, recipe = job.table, job.recipe
     seasons = (table.day, 7 * table.day)[: recipe.seasons] if job.column != "lstm" else ()
-    model = build_model(
+    architecture = Architecture(
         "segment",
-        head=build_head("point", loss=recipe.loss),
         context_length=job.row.context,
         horizon=job.row.horizon,
         target_count=len(table.panel.targets),
@@ -214,9 +214,10 @@ def build(job: Job, windows: Windows) -> Model:
         segment_length=min(table.day, recipe.longest_segment),
         linear=job.column != "lstm",
         seasons=seasons,
-        known_names=windows.known_names,
+        known_names=tuple(windows.known_names),
         ensemble=recipe.members,
     )
+    model = build_model(architecture, build_head(HeadSpec("point", loss=recipe.loss)))
     assert isinstance(model, Segment | Ensemble)
     return model
 

@@ -29,6 +29,7 @@ from forecast.forecasting.hardship import hardship_of
 from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
 from forecast.forecasting.spread_factors import recentred
+from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.network import Network
 
@@ -56,7 +57,7 @@ class Forecaster:
     scaler
         Train statistics.
     architecture, head
-        Keyword arguments of `build_model` and `build_head`, to build the network again.
+        What the network is built from.
     calibration
         How raw quantiles are corrected; none before calibration, and for classes.
     origin
@@ -66,8 +67,8 @@ class Forecaster:
     network: Network
     spec: Spec
     scaler: Scaler
-    architecture: dict[str, Any]
-    head: dict[str, Any]
+    architecture: Architecture
+    head: HeadSpec
     calibration: Calibration | None = None
     origin: dict[str, Any] = field(default_factory=dict)
 
@@ -206,8 +207,8 @@ class Forecaster:
         manifest = {
             "versions": _versions(),
             "spec": self.spec.to_json(),
-            "model": self.architecture,
-            "head": self.head,
+            "model": self.architecture.to_json(),
+            "head": self.head.to_json(),
             "scaler": self.scaler.to_json(),
             "calibration": calibration,
             "origin": self.origin,
@@ -228,7 +229,9 @@ class Forecaster:
         try:
             spec = Spec.from_json(manifest["spec"])
             scaler = Scaler.from_json(manifest["scaler"])
-            network = assemble(manifest["model"], manifest["head"], spec=spec, scaler=scaler)
+            architecture = Architecture.from_json(manifest["model"])
+            head = HeadSpec.from_json(manifest["head"])
+            network = assemble(architecture, head, spec=spec, scaler=scaler)
             network.load_state_dict(weights)
             found = manifest["calibration"]
             calibration = None if found is None else Calibration.from_json(found)
@@ -240,20 +243,18 @@ class Forecaster:
             network=network.eval().requires_grad_(requires_grad=False),
             spec=spec,
             scaler=scaler,
-            architecture=manifest["model"],
-            head=manifest["head"],
+            architecture=architecture,
+            head=head,
             calibration=calibration,
             origin=manifest["origin"],
         )
 
 
-def assemble(
-    architecture: dict[str, Any], head: dict[str, Any], *, spec: Spec, scaler: Scaler
-) -> Network:
-    """Build a network with untrained weights from its keyword arguments."""
-    chosen = build_head(**head)
+def assemble(architecture: Architecture, head: HeadSpec, *, spec: Spec, scaler: Scaler) -> Network:
+    """Build a network with untrained weights."""
+    chosen = build_head(head)
     return Network(
-        build_model(**architecture, head=chosen),
+        build_model(architecture, chosen),
         chosen,
         scaler=scaler,
         target_count=len(spec.targets),

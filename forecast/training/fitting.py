@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from forecast.evaluation.metrics import seasonal_scale
 from forecast.forecasting.calibrate import calibrated
 from forecast.forecasting.forecaster import Forecaster, assemble
 from forecast.forecasting.spec import Spec
+from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head
 from forecast.models.ensemble import members_of, segments_of
 from forecast.models.linear.choice import PARTS
@@ -136,10 +136,10 @@ def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int
     spec.check(panel)
     names = calendar_names(spec.calendar, spec.holidays)
     scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
-    head = head_arguments(model, spec)
-    if build_head(**head).raw_target:
+    head = head_of(model, spec)
+    if build_head(head).raw_target:
         scaler = _unscaled_targets(scaler, len(spec.targets))
-    architecture = model_arguments(model, spec, known_names=(*panel.known, *names))
+    architecture = architecture_of(model, spec, known_names=(*panel.known, *names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = assemble(architecture, head, spec=spec, scaler=scaler)
@@ -147,55 +147,54 @@ def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int
     return Forecaster(network, spec, scaler, architecture, head)
 
 
-def head_arguments(model: Model, spec: Spec) -> dict[str, Any]:
-    """Return the keyword arguments of `build_head`."""
+def head_of(model: Model, spec: Spec) -> HeadSpec:
+    """Return the head that a config's `model` section asks for."""
     categories = dict(spec.categories)
     labels = [len(categories.get(target, ())) for target in spec.targets]
-    return {
-        "name": model.head,
-        "levels": list(model.quantile_levels),
-        "loss": model.loss,
-        "components": model.components,
-        "categories": max(labels) if all(labels) else 0,
-    }
+    return HeadSpec(
+        name=model.head,
+        levels=model.quantile_levels,
+        loss=model.loss,
+        components=model.components,
+        categories=max(labels) if all(labels) else 0,
+    )
 
 
-def model_arguments(model: Model, spec: Spec, *, known_names: Sequence[str]) -> dict[str, Any]:
-    """Return the keyword arguments of `build_model`, all plain values."""
-    return {
-        "kind": model.kind,
-        "context_length": spec.context_length,
-        "horizon": spec.horizon,
-        "target_count": len(spec.targets),
-        "past_count": len(spec.past),
-        "known_count": len(known_names),
-        "static_count": len(spec.static),
-        "cell": model.cell,
-        "hidden_size": model.hidden_size,
-        "layers": model.layers,
-        "dropout": model.dropout,
-        "forget_bias": model.forget_bias,
-        "initial_state": model.initial_state,
-        "peepholes": model.peepholes,
-        "output_identity": model.output_identity,
-        "static_into": model.static_into,
-        "teacher_forcing": list(TEACHER_FORCING[model.teacher_forcing]),
-        "teacher_forcing_steps": model.teacher_forcing_steps,
-        "normalization": model.normalization,
-        "segment_length": (
-            count_steps(model.segment_length, spec.frequency) if model.segment_length else None
-        ),
-        "linear": model.linear.enabled,
-        "ensemble": model.ensemble,
-        "seasons": _seasons(spec),
-        "known_names": list(known_names),
-    }
+def architecture_of(model: Model, spec: Spec, *, known_names: Sequence[str]) -> Architecture:
+    """Return the network that a config's `model` section asks for."""
+    length = count_steps(model.segment_length, spec.frequency) if model.segment_length else None
+    return Architecture(
+        kind=model.kind,
+        context_length=spec.context_length,
+        horizon=spec.horizon,
+        target_count=len(spec.targets),
+        past_count=len(spec.past),
+        known_count=len(known_names),
+        static_count=len(spec.static),
+        cell=model.cell,
+        hidden_size=model.hidden_size,
+        layers=model.layers,
+        dropout=model.dropout,
+        forget_bias=model.forget_bias,
+        initial_state=model.initial_state,
+        peepholes=model.peepholes,
+        output_identity=model.output_identity,
+        static_into=model.static_into,
+        teacher_forcing=TEACHER_FORCING[model.teacher_forcing],
+        teacher_forcing_steps=model.teacher_forcing_steps,
+        normalization=model.normalization,
+        segment_length=length,
+        linear=model.linear.enabled,
+        ensemble=model.ensemble,
+        seasons=_seasons(spec),
+        known_names=tuple(known_names),
+    )
 
 
-def _seasons(spec: Spec) -> list[int]:
+def _seasons(spec: Spec) -> tuple[int, ...]:
     """Return the main season and, for steps below a day, the week."""
     has_week = is_below_day(spec.frequency)
-    return [spec.season, 7 * spec.season] if has_week else [spec.season]
+    return (spec.season, 7 * spec.season) if has_week else (spec.season,)
 
 
 def fit_linear(
@@ -251,11 +250,7 @@ def _continue_from(forecaster: Forecaster, start: Forecaster) -> None:
     try:
         forecaster.network.load_state_dict(start.network.state_dict())
     except RuntimeError as error:
-        changed = ", ".join(
-            f"{key} {start.architecture.get(key)} there and {value} here"
-            for key, value in forecaster.architecture.items()
-            if start.architecture.get(key) != value
-        )
+        changed = forecaster.architecture.difference(start.architecture)
         raise ModelError(
             f"the weights to start from are of another shape ({changed}); restore these settings, "
             "or start from scratch (retrain.init)"
@@ -310,7 +305,7 @@ def with_calibration(forecaster: Forecaster, panel: Panel, index: WindowIndex) -
 
     Not those of classes: codes are no scale on which an interval could be moved.
     """
-    if forecaster.head["name"] == "categorical":
+    if forecaster.head.name == "categorical":
         return replace(forecaster, calibration=None)
     calibration = calibrated(forecaster, panel, index, series=len(panel.series_ids))
     return replace(forecaster, calibration=calibration)

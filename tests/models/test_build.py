@@ -9,11 +9,10 @@ import torch
 
 from forecast.config.modelling import Model
 from forecast.forecasting.spec import Spec
-from forecast.models.build import build_head, build_model
-from forecast.training.fitting import head_arguments, model_arguments
+from forecast.training.fitting import architecture_of, head_of
 from forecast.vocabulary import Kind
 from tests.builders import sine_panel
-from tests.tiny import MODEL, SPEC, tiny_fit, tiny_split
+from tests.tiny import MODEL, SPEC, build_head, build_model, tiny_fit, tiny_split
 
 B, L, H = 2, 8, 3
 
@@ -107,10 +106,10 @@ def test_config_fields_reach_the_builders(changed, into):
     before, after = Model(), Model(**changed)
     spec = Spec(8, 3, "1h", "UTC", ("y",))
     if into == "head":
-        assert head_arguments(before, spec) != head_arguments(after, spec)
+        assert head_of(before, spec) != head_of(after, spec)
     else:
         names = {"known_names": ()}
-        assert model_arguments(before, spec, **names) != model_arguments(after, spec, **names)
+        assert architecture_of(before, spec, **names) != architecture_of(after, spec, **names)
 
 
 def test_wrong_names_are_refused():
@@ -128,9 +127,9 @@ def test_cells_without_peepholes_say_so_in_the_config():
 def test_classes_are_counted_from_the_labels_of_the_targets():
     labels = (("state", ("off", "idle", "on")), ("shift", ("day", "night")))
     spec = Spec(8, 3, "1h", "UTC", ("state",), ("shift",), categories=labels)
-    assert head_arguments(Model(head="categorical"), spec)["categories"] == 3
+    assert head_of(Model(head="categorical"), spec).categories == 3
     other = Spec(8, 3, "1h", "UTC", ("y",), categories=labels)
-    assert head_arguments(Model(), other)["categories"] == 0
+    assert head_of(Model(), other).categories == 0
 
 
 def test_classes_are_trained_as_codes_and_not_calibrated(tmp_path):

@@ -7,11 +7,19 @@ from forecast.config.modelling import Transfer
 from forecast.data.windows.windows import batches
 from forecast.errors import ModelError
 from forecast.forecasting.forecaster import Forecaster
-from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, members_of
 from forecast.models.heads.point_heads import Head
 from forecast.training.fitting import fit_forecaster, fit_linear, fit_trust, start_from
-from tests.tiny import MODEL, TRAINING, tiny_fit, tiny_panel, tiny_split, tiny_untrained
+from tests.tiny import (
+    MODEL,
+    TRAINING,
+    build_head,
+    build_model,
+    tiny_fit,
+    tiny_panel,
+    tiny_split,
+    tiny_untrained,
+)
 
 HEADS = [
     "point",

@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 import torch
 
-from forecast.models.build import build_head, build_model
 from forecast.vocabulary import CellName, HeadName, Kind
+from tests.tiny import build_head, build_model
 
 GOLDEN = Path(__file__).with_name("golden.json")
 B, L, H = 2, 12, 4

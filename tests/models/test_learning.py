@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from forecast.models.build import build_head, build_model
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellOptions
+from tests.tiny import build_head, build_model
 
 FAR = 200
 

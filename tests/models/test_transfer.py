@@ -5,9 +5,8 @@ import torch
 
 from forecast.config.modelling import Transfer
 from forecast.errors import ModelError
-from forecast.models.build import build_head, build_model
 from forecast.models.transfer import PARTS, freeze, part_names, take_weights
-from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_untrained
+from tests.tiny import MODEL, build_head, build_model, tiny_fit, tiny_panel, tiny_untrained
 
 KINDS = ["segment", "direct", "recursive", "encoder_decoder", "aligned"]
 

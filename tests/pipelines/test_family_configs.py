@@ -9,9 +9,9 @@ import torch
 from forecast.config import load_config
 from forecast.config.modelling import Model
 from forecast.data.windows.calendar import calendar_names
+from forecast.forecasting.from_config import spec_of
 from forecast.models.build import build_head, build_model
-from forecast.training.fitting import head_arguments, model_arguments
-from pipelines.steps.experiment import spec_of
+from forecast.training.fitting import architecture_of, head_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "family").glob("*.yaml"))
@@ -23,9 +23,9 @@ def network_of(path):
     spec = spec_of(config)
     spec = type(spec)(**{**vars(spec), "categories": labels})
     known = (*spec.known, *calendar_names(spec.calendar, spec.holidays))
-    head = build_head(**head_arguments(config.model, spec))
-    arguments = model_arguments(config.model, spec, known_names=known)
-    return head, build_model(**arguments, head=head), spec, len(known)
+    head = build_head(head_of(config.model, spec))
+    architecture = architecture_of(config.model, spec, known_names=known)
+    return head, build_model(architecture, head), spec, len(known)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

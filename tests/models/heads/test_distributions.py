@@ -8,9 +8,9 @@ import torch
 from scipy import integrate, stats
 
 from forecast.errors import ConfigError
-from forecast.models.build import build_head
 from forecast.models.heads.point_heads import Head
 from forecast.models.heads.quantile_functions import beta_cdf, student_t_quantiles
+from tests.tiny import build_head
 
 LEVELS = torch.tensor([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99], dtype=torch.float64)
 NAMES = ["gaussian", "student_t", "negative_binomial", "asymmetric_laplace", "categorical"]

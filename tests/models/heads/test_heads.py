@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.models.build import build_head
 from forecast.models.heads.point_heads import Head, PointHead, PointQuantileHead, interpolate_levels
+from tests.tiny import build_head
 
 LEVELS = (0.1, 0.25, 0.5, 0.8, 0.9)
 

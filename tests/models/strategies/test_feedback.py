@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from forecast.models.build import build_head, build_model
 from forecast.models.strategies.decoder import TeacherForcing
+from tests.tiny import build_head, build_model
 
 B, L, H = 4, 6, 5
 KINDS = ["recursive", "encoder_decoder"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from forecast.errors import ConfigError
-from forecast.models.build import build_head, build_model
+from tests.tiny import build_head, build_model
 
 NAN = float("nan")
 KINDS = ["direct", "recursive", "encoder_decoder", "aligned"]

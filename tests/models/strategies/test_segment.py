@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from forecast.data.windows.train_folds import FoldSpan
-from forecast.models.build import build_head, build_model
 from forecast.models.strategies.naive import naive_candidates
+from tests.tiny import build_head, build_model
 
 NAN = float("nan")
 B, L, H, T, P, K, S = 3, 24, 10, 2, 1, 4, 2
