@@ -103,6 +103,8 @@ class Architecture(_Stored):
         over which the linear path averages.
     known_names
         Names of the known channels: the linear path reads the phase of day and week from them.
+    tabled_count
+        Known channels, the leading ones, that come from tables: "segment" takes out their effect.
     ensemble
         Members, each with its own random weights, whose forecasts are averaged; the first is what
         one alone would be.
@@ -131,6 +133,7 @@ class Architecture(_Stored):
     linear: bool = True
     seasons: tuple[int, ...] = ()
     known_names: tuple[str, ...] = ()
+    tabled_count: int = 0
     ensemble: int = 1
 
     def difference(self, other: "Architecture") -> str:

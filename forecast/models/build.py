@@ -121,4 +121,5 @@ def _segment_options(a: Architecture) -> SegmentOptions:
         a.seasons[0] if a.seasons else None,
         tuple(season for season in a.seasons if season <= a.context_length),
         day_cycles(a.known_names),
+        a.tabled_count,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
-from forecast.data.windows.windows import WindowIndex, batches, thin
+from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.metrics import seasonal_scale
 from forecast.forecasting.calibrate import calibrated
@@ -26,8 +27,9 @@ from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head
 from forecast.models.ensemble import members_of, segments_of
 from forecast.models.linear.choice import PARTS
+from forecast.models.linear.features import WindowTensors
 from forecast.models.linear.output_groups import groups_of
-from forecast.models.strategies.segment import WindowTensors
+from forecast.models.network import Network
 from forecast.models.transfer import freeze, take_weights
 from forecast.training.dev import Objective
 from forecast.training.fit import FitResult, fit, nothing
@@ -188,6 +190,7 @@ def architecture_of(model: Model, spec: Spec, *, known_names: Sequence[str]) -> 
         ensemble=model.ensemble,
         seasons=_seasons(spec),
         known_names=tuple(known_names),
+        tabled_count=len(spec.known),
     )
 
 
@@ -195,6 +198,18 @@ def _seasons(spec: Spec) -> tuple[int, ...]:
     """Return the main season and, for steps below a day, the week."""
     has_week = is_below_day(spec.frequency)
     return (spec.season, 7 * spec.season) if has_week else (spec.season,)
+
+
+class ScaledWindows:
+    """The windows of an index in train z-scores, batch by batch, as often as asked."""
+
+    def __init__(self, network: Network, windows: Windows, index: WindowIndex) -> None:
+        self.network, self.windows, self.index = network, windows, index
+
+    def __iter__(self) -> Iterator[WindowTensors]:
+        """Gather anew."""
+        for batch in batches(self.windows, self.index, batch_size=1024):
+            yield self.network.scaled(batch)
 
 
 def fit_linear(
@@ -213,10 +228,7 @@ def fit_linear(
         return ()
     spec = forecaster.spec
     windows = spec.windows(panel)
-
-    def scaled(index: WindowIndex) -> Iterator[WindowTensors]:
-        for batch in batches(windows, index, batch_size=1024):
-            yield network.scaled(batch)
+    scaled = partial(ScaledWindows, network, windows)
 
     room = LINEAR_MEMORY // (2 * path.sums_size)
     groups = groups_of(windows, split.train, features=len(path.age), most=room // PARTS)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
+"""past, known, static and target of a batch, scaled."""
+
 HARMONICS = 4
 
 COVARIATE_STEPS = 48

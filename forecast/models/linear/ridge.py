@@ -284,9 +284,13 @@ class NormalEquations:
 
         It follows from the sums alone: |y - xW|^2 = |y|^2 - 2 W'X'y + W'X'XW.
         """
+        return float(self.squared_errors(ridge).sum())
+
+    def squared_errors(self, ridge: Ridge) -> Tensor:
+        """Sum them for each channel, (channel,)."""
         weight = torch.cat([ridge.weight, ridge.intercept[:, None]], dim=1)  # (C, F+1, H)
         explained = weight * (2 * self.sums.cross - self.sums.gram @ weight)
-        return self.power - float(explained.sum())
+        return self.sums.power.sum(dim=1) - explained.sum(dim=(1, 2))
 
 
 def fit_ridge(batches: Iterable[tuple[Tensor, Tensor]], *, penalty: float) -> Ridge:

@@ -21,18 +21,18 @@ from torch.nn import functional as F
 from forecast.data.windows.train_folds import FoldSpan
 from forecast.models.heads.point_heads import Head
 from forecast.models.linear.choice import LinearFit
-from forecast.models.linear.features import LinearFeatures
+from forecast.models.linear.features import LinearFeatures, WindowTensors
+from forecast.models.linear.known_effect import KnownEffect
 from forecast.models.linear.path import LinearPath, LinearRows
 from forecast.models.recurrent.padded_stack import CellOptions, Recurrent, RecurrentState
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
 from forecast.models.strategies.naive import CANDIDATES_PER_SEASON, naive_candidates
 
 LONGEST_SEGMENT = 48
+STEP_UNITS = 32
+"""Units of what a step's known covariates enter through."""
 LINEAR_LEAD = 4.0
 """Logit of the linear path above the naive candidates before training: 95 % of the mix."""
-
-WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
-"""past, known, static and target of a batch, scaled."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class SegmentOptions:
     season: int | None = None  # steps of the main season, for the linear path
     seasons: tuple[int, ...] = ()  # steps of each season whose naive forecasts are mixed in
     cycles: tuple[tuple[int, int], ...] = ()  # known columns that are sine and cosine of a cycle
+    tabled: int = 0  # known columns, the leading ones, that come from tables, not the calendar
 
 
 def default_segment_length(context_length: int, horizon: int) -> int:
@@ -87,7 +88,7 @@ class Segment(nn.Module):
     parts = {  # noqa: RUF012 - a constant table of names
         "embedding": ("embed", "embed_missing", "embed_covariates", "static_state", "target"),
         "recurrent": ("recurrent",),
-        "head": ("position", "shown", "known_entry", "output", "gate"),
+        "head": ("position", "shown", "known_entry", "output", "gate", "step_effect"),
     }
 
     def __init__(
@@ -123,6 +124,7 @@ class Segment(nn.Module):
             sizes.context_length, sizes.past_count, sizes.known_count, options.cycles
         )
         self.linear = self._linear_path() if options.linear else None
+        self.known_effect = self._known_effect() if options.linear and options.tabled else None
         self.shown = nn.Linear(width, entry, bias=False) if options.linear else None
         self.known_entry = (
             nn.Linear(width * sizes.known_count, entry, bias=False) if sizes.known_count else None
@@ -132,6 +134,11 @@ class Segment(nn.Module):
         self.register_buffer("trust", torch.ones(sizes.target_count))
         candidates = CANDIDATES_PER_SEASON * len(options.seasons) + 1
         self.gate = _zero(nn.Linear(hidden, width * candidates)) if options.seasons else None
+        self.step_effect = (
+            StepEffect(sizes.known_count, hidden, head.size, width=width)
+            if options.tabled
+            else None
+        )
         if self.gate is not None and options.linear:
             self.gate.bias.detach().view(width, candidates)[:, 0] = LINEAR_LEAD
 
@@ -163,21 +170,50 @@ class Segment(nn.Module):
         Head parameters (B, H, T, O) in scaled units.
         """
         sizes = self.sizes
-        scale = self.coding.scale(past[..., : sizes.target_count])
-        values = (past[..., : sizes.target_count] - scale.location) / scale.scale
         length = observed_length(past)
+        targets, known, effect = self._without_effect(past[..., : sizes.target_count], known)
+        scale = self.coding.scale(targets)
+        values = (targets - scale.location) / scale.scale
         covariates = past[..., sizes.target_count :]
         linear = self._linear_forecast(scale.location, values, covariates, known, fold)
         steps = self._embed(values, covariates, known, length)
         state = self._encode(steps, static, length)
         hidden = self.dropout(self._decode(state, linear, known[:, sizes.context_length :]))
         raw = self._steps(self.output(hidden), self.head.size)
-        location = scale.location + scale.scale * self._center(hidden, values, linear)
+        if self.step_effect is not None:
+            raw = raw + self.step_effect(hidden, known[:, sizes.context_length :])
+        base = scale.location + effect
+        location = base + scale.scale * self._center(hidden, values, linear)
         params = self.head.place(raw, location, scale.scale)
         if linear is None or not bool((self.trust != 1).any()):
             return params
-        correction = self.head.point(params) - scale.location - scale.scale * linear.mT
+        correction = self.head.point(params) - base - scale.scale * linear.mT
         return self.head.place(raw, location - (1 - self.trust) * correction, scale.scale)
+
+    def _known_effect(self) -> KnownEffect | None:
+        if self.coding.categories:
+            return None  # codes have no size that a covariate could move
+        sizes, options = self.sizes, self.options
+        return KnownEffect(
+            sizes.target_count,
+            options.tabled,
+            context_length=sizes.context_length,
+            season=options.season or options.segment_length,
+        )
+
+    def _without_effect(self, targets: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the known covariates' effect out of the past targets (B, L, T).
+
+        Also gives the known covariates (B, L + H, K), those of tables without gaps, and the effect
+        ahead (B, H, T).
+        """
+        if self.known_effect is None:
+            return targets, known, targets.new_zeros(())
+        tabled = self.known_effect.filled(known[..., : self.options.tabled])
+        effect = self.known_effect(tabled)
+        known = torch.cat([tabled, known[..., self.options.tabled :]], dim=-1)
+        first = self.sizes.context_length
+        return targets - effect[:, :first], known, effect[:, first:]
 
     def _linear_path(self) -> LinearPath:
         sizes, options = self.sizes, self.options
@@ -209,10 +245,12 @@ class Segment(nn.Module):
         """
         if self.linear is None:
             return None
+        if self.known_effect is not None:
+            self.known_effect.fit(train)
         rows = {span: self.linear_rows(part) for span, part in train.items()}
         fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length, groups=groups)
         for other in others:
-            other.linear = deepcopy(self.linear)
+            other.linear, other.known_effect = deepcopy((self.linear, self.known_effect))
         return fit
 
     def forget_folds(self) -> None:
@@ -257,10 +295,11 @@ class Segment(nn.Module):
     def linear_rows(self, batches: Iterable[WindowTensors]) -> Iterator[LinearRows]:
         """Turn scaled windows into rows of the linear path, in window units."""
         count = self.sizes.target_count
-        for past, known, _, target in batches:
-            scale = self.coding.scale(past[..., :count])
-            values = (past[..., :count] - scale.location) / scale.scale
-            reduced = (target - scale.location) / scale.scale
+        for past, given, _, target in batches:
+            targets, known, effect = self._without_effect(past[..., :count], given)
+            scale = self.coding.scale(targets)
+            values = (targets - scale.location) / scale.scale
+            reduced = (target - effect - scale.location) / scale.scale
             features = self.linear_features(scale.location, values, past[..., count:], known)
             yield LinearRows(features, reduced.mT, scale.scale.mT.contiguous())
 
@@ -387,6 +426,29 @@ class Segment(nn.Module):
         candidates = torch.cat([start, naive], dim=-1)
         weights = self._steps(self.gate(hidden), candidates.shape[-1]).softmax(dim=-1)
         return (weights * candidates).sum(dim=-1)
+
+
+class StepEffect(nn.Module):
+    """What the covariates known for a step change about that step: V relu(U h + W k + b).
+
+    h is the state of the step's segment, so that targets may respond in their own ways; V starts
+    at 0. `known_entry` cannot do this well: it sends all steps of a segment through one state.
+    """
+
+    def __init__(self, known_count: int, hidden_size: int, outputs: int, *, width: int) -> None:
+        super().__init__()
+        self.width = width  # steps of a segment
+        self.known = nn.Linear(known_count, STEP_UNITS)
+        self.state = nn.Linear(hidden_size, STEP_UNITS, bias=False)
+        self.output = _zero(nn.Linear(STEP_UNITS, outputs, bias=False))
+
+    def forward(self, hidden: Tensor, future: Tensor) -> Tensor:
+        """Give (B, H, T, O) from states (B, T, m, D) and known covariates (B, H, K)."""
+        horizon = future.shape[1]
+        states = self.state(hidden).repeat_interleave(self.width, dim=2)[:, :, :horizon]
+        entry = self.known(torch.nan_to_num(future)).unsqueeze(1)
+        effect: Tensor = self.output(F.relu(states + entry))
+        return effect.transpose(1, 2)
 
 
 def _zero(linear: nn.Linear) -> nn.Linear:

@@ -1,0 +1,118 @@
+"""What covariates known ahead explain of a target at the same step, taken out and put back.
+
+    forecast of y(t) = v k(t) + forecast of [y - v k](t)
+
+A price, a plan or a weather forecast moves the step it is for. Taken out of the window's readings
+first, it leaves a history that is easier to continue; put back, each step of the horizon follows
+its own covariates. v is fitted to differences over a season, in which a daily pattern that target
+and covariate share cancels, and kept for the targets it helps where a fold of train was left out.
+
+Shapes: B batch, L context, H horizon, T targets, K known covariates.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from forecast.data.windows.train_folds import FoldSpan, fold_count
+from forecast.models.linear.choice import FoldSums, within, without
+from forecast.models.linear.features import WindowTensors
+from forecast.models.linear.ridge import NormalEquations
+
+PENALTY = 1e-3
+"""Ridge penalty a row: covariates that say the same share their effect."""
+
+LEAST_GAIN = 0.01
+"""Share of the squared error that the effect must save on left-out folds."""
+
+
+class KnownEffect(nn.Module):
+    """v k for each target; 0 until it is fitted.
+
+    Parameters
+    ----------
+    target_count, known_count : int
+        T and K.
+    context_length : int
+        L.
+    season : int
+        Steps of the main season.
+    """
+
+    weight: Tensor  # (T, K)
+
+    def __init__(
+        self, target_count: int, known_count: int, *, context_length: int, season: int
+    ) -> None:
+        super().__init__()
+        self.context_length, self.season = context_length, season
+        self.register_buffer("weight", torch.zeros(target_count, known_count))
+
+    def forward(self, known: Tensor) -> Tensor:
+        """Give the effect (B, L + H, T) of known covariates (B, L + H, K) without gaps."""
+        return known @ self.weight.T
+
+    def filled(self, known: Tensor) -> Tensor:
+        """Fill gaps of (B, L + H, K) by the window's mean at the same step of the season.
+
+        A covariate known for a part of the horizon is expected to go on as it does on average;
+        what the window never holds at that step takes its mean, or 0, that of train.
+        """
+        missing = torch.isnan(known)
+        if not bool(missing.any()):
+            return known
+        steps = known.shape[1]
+        season = min(self.season, steps)
+        padded = nn.functional.pad(known, (0, 0, 0, -steps % season), value=torch.nan)
+        shape = (len(known), -1, season, known.shape[2])
+        phase = padded.reshape(shape).nanmean(dim=1)  # (B, season, K)
+        usual = phase.repeat(1, padded.shape[1] // season, 1)[:, :steps]
+        level = known.nanmean(dim=1, keepdim=True).nan_to_num()
+        usual = torch.where(torch.isnan(usual), level, usual)
+        return torch.where(missing, usual, known)
+
+    @torch.no_grad()
+    def fit(self, train: Mapping[FoldSpan, Iterable[WindowTensors]]) -> None:
+        """Fit to scaled windows of train, by the folds that their targets lie in."""
+        sums = {span: self._summed(part) for span, part in train.items()}
+        rows = NormalEquations.together(sums.values())
+        if not rows.has_weight:
+            return
+        helps = self._gain(sums) > LEAST_GAIN
+        weight = rows.path([PENALTY], per_row=True)[0].weight[..., 0]
+        self.weight.copy_(torch.where(helps[:, None], weight, 0.0))
+
+    def _summed(self, batches: Iterable[WindowTensors]) -> NormalEquations:
+        """Sum rows (B · H, T, K) -> (B · H, T, 1) of differences over a season."""
+        sums = NormalEquations()
+        first, back = self.context_length, min(self.season, self.context_length)
+        count, width = self.weight.shape
+        for past, known, _, target in batches:
+            values = torch.cat([past[..., :count], target], dim=1)
+            change = values[:, first:] - values[:, first - back : -back]  # (B, H, T)
+            tabled = known[..., :width]
+            moved = tabled[:, first:] - tabled[:, first - back : -back]  # (B, H, K)
+            observed = ~torch.isnan(moved).any(dim=-1, keepdim=True)
+            change = torch.where(observed, change, torch.nan).flatten(0, 1)
+            rows = moved.flatten(0, 1).unsqueeze(1).expand(-1, change.shape[1], -1)
+            sums.add(rows, change.unsqueeze(-1))
+        return sums
+
+    def _gain(self, sums: FoldSums) -> Tensor:
+        """Give the share of each target's squared error (T,) that is saved on left-out folds.
+
+        A lone fold is judged by itself: there are few weights, and many rows.
+        """
+        folds = range(fold_count(sums))
+        trials = [(without(sums, n, n), within(sums, n, n)) for n in folds]
+        trials = [(rest, held) for rest, held in trials if rest.has_weight and held.has_weight]
+        if not trials:
+            rows = NormalEquations.together(sums.values())
+            trials = [(rows, rows)]
+        before, after = torch.zeros(2, len(self.weight), dtype=torch.float64)
+        for rest, held in trials:
+            before += held.sums.power.sum(dim=1)
+            after += held.squared_errors(rest.path([PENALTY], per_row=True)[0])
+        gain: Tensor = 1 - after / before.clamp(min=1e-30)
+        return gain
