@@ -30,3 +30,15 @@ def decimals_of(spreads: Iterable[float]) -> int:
     if not sizes:
         return 1
     return min(12, max(0, 1 - math.floor(math.log10(sizes[len(sizes) // 2]))))
+
+
+def age_text(seconds: float) -> str:
+    """Return a span of time in the largest unit of which it holds two, rounded down.
+
+    >>> [age_text(s) for s in (59, 600, 7200, 26 * 3600, 31.5 * 86_400)]
+    ['0min', '10min', '2h', '26h', '31d']
+    """
+    for unit, length in (("d", 86_400), ("h", 3600)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{int(seconds // 60)}min"

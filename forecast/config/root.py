@@ -7,7 +7,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from forecast.config.base import Section
 from forecast.config.data import Data
-from forecast.config.duration import count_steps, is_below_day, steps_of_season
+from forecast.config.duration import count_steps, duration_s, is_below_day, steps_of_season
 from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
 from forecast.errors import ConfigError
@@ -86,6 +86,14 @@ class Config(Section):
         if longest > LONGEST_CONTEXT:  # whole seasons, as most horizons: a segment divides both
             longest = LONGEST_CONTEXT // self.season * self.season
         return max(longest, 2 * self.season)
+
+    @property
+    def max_age_s(self) -> int:
+        """Seconds after which the newest reading of a series is stale."""
+        limit, step = self.monitor.max_age, duration_s(self.data.frequency)
+        if isinstance(limit, str):
+            return duration_s(limit)
+        return step * (self.horizon + 1 if limit is None else limit)
 
     @property
     def work_folder(self) -> Path:

@@ -83,6 +83,9 @@ class Monitor(Section):
     """Population stability index of a channel, above which its inputs have drifted."""
     min_coverage_80: Number = Field(0.7, ge=0, le=1)
     """Realised coverage of the 80 % interval, below which intervals have drifted."""
+    max_age: Duration | None = None
+    """Age of a series' newest reading, by the clock, above which its forecasts are flagged `stale`;
+    a horizon and a step unless set: older, and every step of the forecast is already over."""
 
 
 class Tune(Section):

@@ -56,14 +56,20 @@ def flags(
     shared = np.concatenate([lacks, lacks_ahead], axis=1)  # (N, P+K)
     flag = own.astype(f"<U{32 + sum(len(name) + 9 for name in names)}")
     for column, name in enumerate(names):
-        joined = _join(flag, f"missing:{name}")
+        joined = join_flags(flag, f"missing:{name}")
         flag = np.where(shared[:, column, None], joined, flag)
     return flag
 
 
-def _join(flag: NDArray[np.str_], more: str | NDArray[np.str_]) -> NDArray[np.str_]:
-    """Append a flag to those that already hold."""
-    return np.where(flag == "", more, np.char.add(np.char.add(flag, ";"), more))
+def join_flags(flag: NDArray[np.str_], more: str | NDArray[np.str_]) -> NDArray[np.str_]:
+    """Append flags to those that already hold; an empty one changes nothing.
+
+    >>> join_flags(np.array(["", "late"]), "stale:31d").tolist()
+    ['stale:31d', 'late;stale:31d']
+    """
+    more = np.asarray(more)
+    joined = np.char.add(np.char.add(flag, ";"), more)
+    return np.where(more == "", flag, np.where(flag == "", more, joined))
 
 
 def replace_unusable(
@@ -95,7 +101,7 @@ def replace_unusable(
     mean = np.where(has_history[:, None], naive, climate.mean)  # (N, H, T)
     band = mean[..., None] + spread[:, None, :, None] * climate.deviates
     name = np.where(has_history, "fallback:seasonal_naive", "fallback:climate")
-    joined = _join(answer.flag, name)
+    joined = join_flags(answer.flag, name)
     return Answer(
         np.where(unusable[:, None], mean, answer.point).astype(np.float32),
         np.where(unusable[:, None, :, None], band, answer.quantiles).astype(np.float32),

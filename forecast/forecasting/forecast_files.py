@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -42,6 +42,7 @@ class Provenance:
     run_id: str = ""
     config_fingerprint: str = ""
     data_fingerprint: str = ""
+    condition: str = ""  # of what holds only for now, such as which series are stale
 
 
 def forecast_table(forecast: Forecast, panel: Panel, provenance: Provenance) -> pa.Table:
@@ -117,6 +118,8 @@ class CutoffFolder:
         Of the parts.
     rank, world
         This process and how many write together.
+    facts
+        What else the success file says, such as the age of the newest reading.
     """
 
     def __init__(
@@ -128,7 +131,9 @@ class CutoffFolder:
         file_format: Format = "parquet",
         rank: int = 0,
         world: int = 1,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
+        self._facts = dict(facts or {})
         self.path = root / cutoff_name(cutoff_ns)
         self._provenance = provenance
         self._format = file_format
@@ -214,6 +219,7 @@ class CutoffFolder:
                 self._part(rank).name: marker["sha256"] for rank, marker in enumerate(markers)
             },
             **asdict(self._provenance),
+            **self._facts,
         }
         text = json.dumps(success, indent=1, sort_keys=True)
         with self._writing():

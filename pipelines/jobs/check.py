@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecast.data.checks import Finding, Survey, as_errors, check, worst_first
+from forecast.data.checks.finding import stamp
 from forecast.data.panel import build_panel
 from forecast.data.tables import read_tables
 from forecast.data.tables.sources import left_out
@@ -16,6 +17,7 @@ from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
 from forecast.forecasting.from_config import panel_spec, with_context
 from pipelines.process.console import say, table
+from pipelines.steps.known_now import ahead_in_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +81,23 @@ def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
         spans=spans,
         counts=data.targets if config.model.head == "negative_binomial" else (),
     )
-    return worst_first([*findings, *refusal, *_other_files(data)]), panel
+    return worst_first([*findings, *refusal, *_ahead(panel), *_other_files(data)]), panel
+
+
+def _ahead(panel: Panel) -> list[Finding]:
+    """Return readings ahead of the clock as findings."""
+    return [
+        Finding(
+            "warning",
+            "ahead",
+            f"series {one.series_id!r}: {text}",
+            one.steps,
+            series=1,
+            first=f"{one.series_id} {stamp(one.first_ns)}",
+            setting="data.timezone",
+        )
+        for one, text in ahead_in_words(panel)
+    ]
 
 
 def _other_files(data: Data) -> list[Finding]:

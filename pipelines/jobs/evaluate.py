@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from forecast.config.duration import steps_within
-from forecast.data.panel.panel import newest_cutoff
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.beside import MODEL, SEASONAL
 from pipelines.pages.evaluation_page import Findings, figures_of, page_of
@@ -19,6 +18,7 @@ from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
 from pipelines.steps.experiment import split_of, with_context
+from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import champion_bundle, start_run
 
@@ -158,7 +158,7 @@ def _origins(
         raise ConfigError("--days and --from/--to exclude each other; give one of them")
     if days is not None and days < 1:
         raise ConfigError(f"--days {days}: at least one day is needed")
-    newest = newest_cutoff(panel) - config.horizon
+    newest = cutoff_now(config, panel) - config.horizon
     stop = newest if last is None else grid_index(config, panel, last)
     if days is not None:
         begin = stop - steps_within(f"{days}d", panel.grid.frequency) + 1

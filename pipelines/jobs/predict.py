@@ -5,13 +5,13 @@ A plain inference loop. Under torchrun each process takes its share of the serie
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ConfigError, DataError
 from forecast.forecasting.forecast_files import (
@@ -29,8 +29,10 @@ from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
 from pipelines.process.ranks import Shard, shard
 from pipelines.steps.experiment import config_fingerprint
+from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.known_covariates_template import write_template
 from pipelines.steps.prepared_panel import prepare
+from pipelines.steps.remarks import Remarks
 from pipelines.tracking import champion_bundle
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Job(NamedTuple):
     forecaster: Forecaster
     provenance: Provenance
     shard: Shard
+    remarks: Remarks
 
 
 def run(
@@ -93,16 +96,21 @@ def run(
         from forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster.load(bundle)
+        is_newest = cutoff is None and first is None and last is None
+        remarks = Remarks.of(config, panel, freshness=is_newest, horizon=forecaster.spec.horizon)
         provenance = Provenance(
             model_version=str(version),
             run_id=run_id,
             config_fingerprint=config_fingerprint(config),
             data_fingerprint=panel.fingerprint,
+            condition=remarks.digest,
         )
-        job = Job(config, panel, forecaster, provenance, shard())
+        job = Job(config, panel, forecaster, provenance, shard(), remarks)
         folders = _write_all(job, cutoffs)
     if job.shard.rank == 0:
         _show(config, folders[-1], written=len(folders))
+        for line in remarks.lines:
+            say(f"{config.name}: {line}", error=True)
     return None
 
 
@@ -113,7 +121,7 @@ def _cutoffs(
     cutoff, first, last = asked
     if cutoff is not None and (first or last):
         raise ConfigError("--cutoff and --from/--to exclude each other; give one of them")
-    newest = newest_cutoff(panel)
+    newest = cutoff_now(config, panel)
     if cutoff is not None:
         first = last = cutoff
     stop = newest if last is None else grid_index(config, panel, last)
@@ -168,6 +176,7 @@ def _folder(job: Job, cutoff: int) -> CutoffFolder:
         file_format=job.config.output.format,
         rank=job.shard.rank,
         world=job.shard.world,
+        facts=job.remarks.facts,
     )
 
 
@@ -182,6 +191,7 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
         np.concatenate([part.cutoff[mine] for part in parts]),
     )
     answer = job.forecaster.predict(job.panel, index)
+    answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series))
     rows = forecast_table(answer, job.panel, job.provenance)
     each = rows.num_rows // len(cutoffs)
     for position in range(len(cutoffs)):

@@ -111,13 +111,13 @@ def _champion(config: Config, panel: Panel) -> Champion:
 
 
 def _reasons(config: Config, panel: Panel, champion: Champion) -> list[str]:
-    from forecast.data.panel.panel import newest_cutoff
+    from pipelines.steps.freshness import cutoff_now
 
     return due_reasons(
         config,
         version=champion.bundle.version,
         trained_until=champion.forecaster.origin.get("data_until"),
-        newest=datetime.fromisoformat(instant_text(panel, newest_cutoff(panel))),
+        newest=datetime.fromisoformat(instant_text(panel, cutoff_now(config, panel))),
     )
 
 

@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.config.duration import duration_s, steps_within
-from forecast.data.panel.panel import instant_text, newest_cutoff
+from forecast.data.panel.panel import instant_text
 from forecast.errors import DataError
 from forecast.forecasting.bundle import read_manifest
 from pipelines.process.clock import minute_text
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
+from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.gate import write_findings
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import champion_bundle, start_run
@@ -66,7 +67,7 @@ def run(config: Config) -> int | None:
         panel = prepare(config)
         path = config.work_folder / SCORES
         old = _read(path)
-        newest = newest_reading(panel)
+        newest = newest_reading(config, panel)
         scores = update(config, panel, old, newest)
         is_new = old is None or not scores.equals(old)
         champion = _champion(config)
@@ -84,9 +85,9 @@ def run(config: Config) -> int | None:
     return None
 
 
-def newest_reading(panel: Panel) -> pd.Timestamp:
-    """Return the time of the newest reading of any series."""
-    return pd.Timestamp(instant_text(panel, newest_cutoff(panel)))
+def newest_reading(config: Config, panel: Panel) -> pd.Timestamp:
+    """Return the time of the newest reading that enough series have."""
+    return pd.Timestamp(instant_text(panel, cutoff_now(config, panel)))
 
 
 def update(

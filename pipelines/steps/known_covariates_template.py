@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from forecast.data.panel.panel import newest_cutoff
 from forecast.errors import ConfigError, DataError
 from pipelines.process.console import say
+from pipelines.steps.freshness import cutoff_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def write_template(config: Config, panel: Panel, path: Path) -> None:
 
 
 def _rows(config: Config, panel: Panel) -> Iterator[list[str]]:
-    ahead = newest_cutoff(panel) + 1 + np.arange(config.horizon)
+    ahead = cutoff_now(config, panel) + 1 + np.arange(config.horizon)
     zone = ZoneInfo(config.data.timezone)
     stamps = [datetime.fromtimestamp(int(t) / 1e9, zone) for t in panel.grid.time(ahead)]
     first = len(panel.targets) + len(panel.past)

@@ -17,7 +17,6 @@ from forecast.data.panel import (
     build_panel,
     is_tidy,
     open_panel,
-    panel_as_of,
     read_meta,
     remove_leftovers,
 )
@@ -27,9 +26,10 @@ from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
 from forecast.errors import DataError
 from forecast.forecasting.from_config import panel_spec
-from pipelines.process.clock import minute_text, moved_now
+from pipelines.process.clock import minute_text
 from pipelines.process.console import say
 from pipelines.process.lock import rank, run_lock
+from pipelines.steps.known_now import known_now
 
 if TYPE_CHECKING:
     from forecast.config import Config
@@ -42,19 +42,15 @@ WAIT_S = 7200.0
 def prepare(config: Config, *, force: bool = False) -> Panel:
     """Return the panel of the config's data: as it is, appended to, or built, as the source asks.
 
-    In a replay (`FORECAST_NOW`) it holds no reading newer than that instant.
+    It holds no reading newer than now (in a replay `FORECAST_NOW`), and no step that is
+    not over; what is set aside is told.
 
     Raises
     ------
     DataError
         When the tables cannot be read, or the panel cannot be written.
     """
-    panel = _current(config, force=force)
-    moved = moved_now()
-    if moved is None:
-        return panel
-    say(f"prepare: only what was known at {minute_text(moved)} is used")
-    return panel_as_of(panel, int(moved.timestamp()) * 1_000_000_000)
+    return known_now(_current(config, force=force))
 
 
 def _current(config: Config, *, force: bool) -> Panel:

@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from forecast.data.panel.panel import instant_text, newest_cutoff
+from forecast.data.panel.panel import instant_text
 from forecast.evaluation.beside import MODEL, naive_forecasts
 from pipelines.steps.experiment import config_fingerprint, history_frame
+from pipelines.steps.freshness import cutoff_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,7 @@ def register(
     """Save the bundle, log it as a model and register it."""
     learned = max(int(split.spans[part].max()) for part in ("train", "calibration", "dev")) - 1
     origin = {
-        "data_until": instant_text(panel, newest_cutoff(panel)),
+        "data_until": instant_text(panel, cutoff_now(config, panel)),
         "learned_until": instant_text(panel, learned),
         "config": config.resolved(),
         "config_fingerprint": config_fingerprint(config),
@@ -103,7 +104,7 @@ def register(
     forecaster = replace(fitted.forecaster, origin=origin)
     folder = config.work_folder.absolute() / "bundle"
     forecaster.save(folder)
-    history = history_frame(panel, newest_cutoff(panel), steps=config.context_length)
+    history = history_frame(panel, cutoff_now(config, panel), steps=config.context_length)
     version = tracked.log_bundle(
         folder, config, history=history, forecast=forecaster.forecast(history)
     )

@@ -2,7 +2,7 @@
 
 from forecast.data.chunk import CannotAppendError
 from forecast.data.panel.append import append_panel
-from forecast.data.panel.as_of import panel_as_of
+from forecast.data.panel.as_of import panel_as_of, panel_now
 from forecast.data.panel.build import build_panel
 from forecast.data.panel.from_frame import panel_from_frame
 from forecast.data.panel.panel import Panel
@@ -25,6 +25,7 @@ __all__ = [
     "open_panel",
     "panel_as_of",
     "panel_from_frame",
+    "panel_now",
     "read_meta",
     "remove_leftovers",
     "write_panel",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forecast.data.panel.vintages import Vintages
 
 _SCAN = 4096
+SHARE_ENOUGH = 0.1  # of the series, for a step to be a cutoff; fewer may be clocks ahead
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,19 @@ def _first_observed(block: NDArray[np.float32]) -> int:
     return len(block)
 
 
-def newest_cutoff(panel: Panel) -> int:
-    """Return the grid index of the newest reading of any series."""
-    return int((panel.start + panel.observed_end()).max()) - 1
+def newest_cutoff(panel: Panel, *, reach: int = 0, least: int = 1) -> int:
+    """Return the grid index of the newest step that enough series have a reading at or after.
+
+    Enough are a tenth, and at least `least`, of the series that have a reading within `reach`
+    steps before it: one sensor with its clock ahead moves nobody's cutoff, and series that ended
+    long ago hold nobody back. With a reach of 0 it is the newest reading of any series.
+    """
+    observed = panel.observed_end()
+    ends = np.sort((panel.start + observed)[observed > 0]) - 1
+    has = len(ends) - np.searchsorted(ends, ends)  # series whose newest is at or after each
+    alive = len(ends) - np.searchsorted(ends, ends - reach)
+    enough = np.maximum(np.ceil(SHARE_ENOUGH * alive), np.where(alive > 2, least, 1))
+    return int(ends[has >= enough].max())
 
 
 def instant_text(panel: Panel, step: int) -> str:

@@ -1,0 +1,66 @@
+"""What of a panel is known now: nothing ahead of the clock, no step that is not over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forecast.config.duration import duration_s
+from forecast.data.checks.finding import stamp
+from forecast.data.panel import panel_as_of, panel_now
+from forecast.data.panel.ahead import Ahead, readings_ahead
+from pipelines.process.clock import minute_text, moved_now, now
+from pipelines.process.console import say
+from pipelines.process.lock import rank
+
+if TYPE_CHECKING:
+    from forecast.data.panel import Panel
+
+TOLERANCE_S = 900  # clocks differ; readings this far ahead are used once their time has come
+SHOWN = 5
+
+
+def known_now(panel: Panel) -> Panel:
+    """Return what is known of a panel now, in a replay at `FORECAST_NOW`; tell what is set aside.
+
+    Raises
+    ------
+    DataError
+        When every reading lies ahead of the clock.
+    """
+    moved = moved_now()
+    if moved is not None:
+        say(f"prepare: only what was known at {minute_text(moved)} is used")
+        return panel_as_of(panel, _nanoseconds())
+    found = ahead_in_words(panel) if rank() == 0 else []
+    for one, text in found[:SHOWN]:
+        say(f"prepare: series {one.series_id!r}: {text}", error=True)
+    if len(found) > SHOWN:
+        say(f"prepare: and {len(found) - SHOWN} series more", error=True)
+    return panel_now(panel, _nanoseconds())
+
+
+def ahead_in_words(panel: Panel) -> list[tuple[Ahead, str]]:
+    """Return the readings ahead of the clock by more than clocks differ, and what to say of them.
+
+    Parameters
+    ----------
+    panel
+        With everything that its source holds.
+    """
+    tolerance = max(TOLERANCE_S, duration_s(panel.grid.frequency)) * 1_000_000_000
+    return [(one, _words(one)) for one in readings_ahead(panel, _nanoseconds() + tolerance)]
+
+
+def _words(one: Ahead) -> str:
+    first, last = stamp(one.first_ns), stamp(one.last_ns)
+    span = f"{one.steps:,} steps with readings from {first} to {last} lie"
+    if one.steps == 1:
+        span = f"a reading of {first} lies"
+    return (
+        f"{span} ahead of the clock ({minute_text(now())}): set aside; check the sensor's clock "
+        "and data.timezone"
+    )
+
+
+def _nanoseconds() -> int:
+    return int(now().timestamp()) * 1_000_000_000

@@ -1,0 +1,100 @@
+"""What holds of a run's forecasts beyond their readings: old data, another horizon, lost series.
+
+Each remark is a flag on the rows it concerns, a line for the log, or a fact of the success file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecast.forecasting.fallback import join_flags
+from pipelines.process.clock import minute_text
+from pipelines.steps.freshness import Freshness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from forecast.config import Config
+    from forecast.data.panel import Panel
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Remarks on the forecasts of one run.
+
+    Attributes
+    ----------
+    marks
+        Flags of each series (S,), empty where there is nothing to say.
+    lines
+        For the log.
+    facts
+        For the success file.
+    freshness
+        None where cutoffs were asked for: those are as old as they are.
+    """
+
+    marks: NDArray[np.str_]
+    lines: tuple[str, ...]
+    facts: dict[str, Any]
+    freshness: Freshness | None
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        panel: Panel,
+        *,
+        freshness: bool,
+        horizon: int,
+        flags: Sequence[str] = (),
+    ) -> Remarks:
+        """Remark on a run.
+
+        Parameters
+        ----------
+        freshness
+            Whether the age of the readings counts, as for a forecast from the newest of them.
+        horizon
+            Steps that the model forecasts.
+        flags
+            What holds for every row.
+        """
+        marks = np.array([""] * len(panel.series_ids))
+        lines: list[str] = []
+        facts: dict[str, Any] = {}
+        fresh = None
+        if freshness:
+            fresh = Freshness.of(config, panel)
+            marks = fresh.marks
+            facts = {"newest_reading": minute_text(fresh.newest), "age": fresh.age}
+            facts["stale_series"] = int((marks != "").sum())
+            if said := fresh.said(panel.series_ids):
+                lines.append(said)
+        if horizon != config.horizon:
+            flags = [*flags, f"horizon:{horizon}"]
+            lines.append(
+                f"windows.horizon is {config.horizon} steps and the model forecasts {horizon}: "
+                "these are what is written, flagged; train anew"
+            )
+        for flag in flags:
+            marks = join_flags(marks, flag)
+        return cls(marks, tuple(lines), facts, fresh)
+
+    @property
+    def digest(self) -> str:
+        """A short text that changes with the marks, empty where there are none."""
+        if not (self.marks != "").any():
+            return ""
+        return hashlib.sha256(json.dumps(self.marks.tolist()).encode()).hexdigest()[:12]
+
+    def on(self, flag: NDArray[np.str_], series: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Return flags (N, T) with the marks of each window's series."""
+        return join_flags(flag, self.marks[series][:, None])
