@@ -2,8 +2,9 @@
 
 Flags, joined by `;` where several hold: `late` (the newest reading is older than the cutoff),
 `missing:NAME` (a covariate without one value in the window), `no_history` (no target value in
-the window), `fallback:seasonal_naive`, `fallback:climate`. This module never decides silently:
-whatever it replaces is flagged.
+the window), `unseen:NAME` (a label that was not in training, read as missing),
+`fallback:seasonal_naive`, `fallback:climate`. This module never decides silently: whatever it
+replaces is flagged.
 
 Letters: N windows, L context, H horizon, T targets, P past, K known, Q quantile levels.
 """

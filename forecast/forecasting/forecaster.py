@@ -24,8 +24,16 @@ from forecast.data.windows.windows import WindowIndex, batches
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
 from forecast.forecasting.calibration import Calibration
-from forecast.forecasting.fallback import Answer, Climate, Seen, flags, replace_unusable
+from forecast.forecasting.fallback import (
+    Answer,
+    Climate,
+    Seen,
+    flags,
+    join_flags,
+    replace_unusable,
+)
 from forecast.forecasting.hardship import hardship_of
+from forecast.forecasting.label_codes import in_codes_of, unseen
 from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
 from forecast.forecasting.spread_factors import recentred
@@ -85,8 +93,11 @@ class Forecaster:
         ModelError
             When the panel is not of the kind the model was trained on.
         """
+        spec, labelled = self.spec, panel
+        spec.check(panel)
+        panel = in_codes_of(panel, spec.categories)
         answer = self._calibrated(panel, index, batch_size=batch_size)
-        spec, quantiles = self.spec, answer.quantiles
+        quantiles = answer.quantiles
         if self.calibration is not None and len(spec.levels):
             moved = corrected(self._calibrated, self.calibration, spec, panel=panel, answer=answer)
             moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
@@ -96,6 +107,7 @@ class Forecaster:
             answer,
             point=spec.clip(answer.point, axis=2),
             quantiles=spec.clip(quantiles.astype(np.float32), axis=2),
+            flag=self._flag(answer.flag, labelled, index),
         )
 
     def raw(self, batch: Any) -> Raw:
@@ -105,6 +117,20 @@ class Forecaster:
             point = self.network.point(params).float().cpu().numpy()
             quantiles = self.network.quantiles(params, self.spec.levels).float().cpu().numpy()
         return Raw(point, quantiles)
+
+    def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
+        """Add to the flags (N, T) the columns whose labels in a window were not in training."""
+        spec = self.spec
+        found = unseen(
+            panel,
+            dict(spec.categories),
+            index,
+            context_length=spec.context_length,
+            horizon=spec.horizon,
+        )
+        for name, hits in found.items():
+            flag = np.where(hits[:, None], join_flags(flag, f"unseen:{name}"), flag)
+        return flag
 
     def _calibrated(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
         """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from forecast.data.panel import Panel
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.errors import ModelError
+from forecast.forecasting.label_codes import in_codes_of
 from forecast.vocabulary import DECILES
 
 Bound = tuple[float | None, float | None]
@@ -69,7 +70,7 @@ class Spec:
         """
         self.check(panel)
         return Windows(
-            panel,
+            in_codes_of(panel, self.categories),
             context_length=self.context_length,
             horizon=self.horizon,
             calendar=self.calendar,
@@ -98,10 +99,11 @@ class Spec:
             for name, value in found.items()
             if value != getattr(self, name)
         ]
-        for name, labels in self.categories:
-            now = panel.categories.get(name, ())
-            if now[: len(labels)] != labels:
-                wrong.append(f"labels of {name} are {now!r} in the data, {labels!r} in the model")
+        wrong += [
+            f"{name} is a column of numbers in the data, of labels in the model"
+            for name, _ in self.categories
+            if name not in panel.categories
+        ]
         if wrong:
             raise ModelError(
                 "the model does not fit the data: " + "; ".join(wrong) + "; train it anew"
