@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from forecast.errors import ModelError
@@ -39,6 +37,8 @@ def write_bundle(folder: Path, manifest: dict[str, Any], weights: dict[str, Tens
     ModelError
         When the folder cannot be written.
     """
+    from safetensors.torch import save
+
     payload = save({name: tensor.contiguous() for name, tensor in weights.items()})
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -104,6 +104,9 @@ def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: its checksum is not the one in {MANIFEST}; "
             "the file was altered: copy the bundle again or train anew"
         )
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
     try:
         return manifest, load(payload)
     except SafetensorError as error:
