@@ -118,7 +118,7 @@ class Spill:
     def delete(self) -> None:
         """Forget everything."""
         self._held.clear()
-        for name in ("series", "time", "values", "available"):
+        for name in () if not self._written else ("series", "time", "values", "available"):
             self._path(name).unlink(missing_ok=True)
 
     def _with_known(self, slab: Slab) -> Slab:
