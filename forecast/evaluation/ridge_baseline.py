@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.data.panel import Panel
+from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
@@ -45,7 +46,7 @@ class Inputs:
     calendar: tuple[str, ...] = ()
     holidays: str | None = None
 
-    def windows(self, panel: Panel) -> Windows:
+    def windows(self, panel: Panel, *, scaled_series: Sequence[str] = ()) -> Windows:
         """Return the panel's windows of this size."""
         return Windows(
             panel,
@@ -53,6 +54,7 @@ class Inputs:
             horizon=self.horizon,
             calendar=self.calendar,
             holidays=self.holidays,
+            scaled_series=scaled_series,
         )
 
 
@@ -79,9 +81,9 @@ class Ridge:
         """
         if not len(split.train.series):
             raise ValueError("the split has no train windows: nothing to fit a ridge to")
-        windows = inputs.windows(panel)
-        names = windows.known_names[len(panel.known) :]
+        names = calendar_names(inputs.calendar, inputs.holidays)
         scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
+        windows = inputs.windows(panel, scaled_series=scaler.series_ids)
         fits = _fits(windows, split.train, scaler)
         chooser = split.dev if len(split.dev.series) else split.train
         score = [_mae(fit, windows, thin(chooser, most=2_000), scaler) for fit in fits]
@@ -93,7 +95,7 @@ class Ridge:
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
         """Forecast every window; a target never observed in it starts from its train mean."""
-        windows = self.inputs.windows(panel)
+        windows = self.inputs.windows(panel, scaled_series=self.scaler.series_ids)
         shape = (0, self.inputs.horizon, len(panel.targets))
         points = [
             _forecast(self.regression, batch, self.scaler).numpy()
@@ -130,36 +132,39 @@ def features(batch: Batch, scaler: Scaler) -> tuple[Tensor, Tensor]:
     """
     context, targets = batch.past.shape[1], batch.target.shape[2]
     seen = batch.past.shape[2]
-    location, scale = _numbers(scaler.location, scaler.scale)
-    past = carry_forward((batch.past - location[:seen]) / scale[:seen])
+    location, scale = _units(batch, scaler)
+    past = carry_forward((batch.past - location[..., :seen]) / scale[..., :seen])
     newest = past[:, -1, :targets].nan_to_num()  # (N, T)
     own = past[..., :targets] - newest[:, None]  # (N, L, T)
     room = max(1, MOST_FEATURES // max(1, seen - targets))
     others = past[:, -room:, targets:].flatten(1)  # (N, L*P)
-    known = (batch.known[:, context:] - location[seen:]) / scale[seen:]
+    known = (batch.known[:, context:] - location[..., seen:]) / scale[..., seen:]
     every = 1 + known[0].numel() // (MOST_FEATURES + 1)
-    fixed_location, fixed_scale = _numbers(scaler.static_location, scaler.static_scale)
+    fixed_location = torch.from_numpy(scaler.static_location)
+    fixed_scale = torch.from_numpy(scaler.static_scale)
     static = (batch.static - fixed_location) / fixed_scale
     common = torch.cat([others, known[:, ::every].flatten(1), static, newest], dim=1)
     own = own[:, -MOST_FEATURES:].transpose(1, 2)  # (N, T, L)
     return torch.cat([own, common[:, None].expand(-1, targets, -1)], dim=2), newest
 
 
-def _numbers(*arrays: NDArray[np.float32]) -> list[Tensor]:
-    return [torch.from_numpy(array) for array in arrays]
+def _units(batch: Batch, scaler: Scaler) -> tuple[Tensor, Tensor]:
+    """Return location and scale of each window's channels, (N, 1, C)."""
+    location, scale = (torch.from_numpy(part)[batch.scale_row] for part in scaler.table())
+    return location[:, None], scale[:, None]
 
 
 def _scaled_target(batch: Batch, scaler: Scaler) -> Tensor:
     """Return the targets as (N, T, H) z-scores."""
     targets = batch.target.shape[2]
-    location, scale = _numbers(scaler.location[:targets], scaler.scale[:targets])
+    location, scale = (part[..., :targets] for part in _units(batch, scaler))
     return ((batch.target - location) / scale).transpose(1, 2)
 
 
 def _forecast(fit: linear.Ridge, batch: Batch, scaler: Scaler) -> Tensor:
     """Return the forecast (N, H, T) in raw units."""
     targets = batch.target.shape[2]
-    location, scale = _numbers(scaler.location[:targets], scaler.scale[:targets])
+    location, scale = (part[..., :targets] for part in _units(batch, scaler))
     x, newest = features(batch, scaler)
     return (fit.predict(x) + newest[..., None]).transpose(1, 2) * scale + location
 

@@ -47,7 +47,7 @@ def calibrated(
     spec = forecaster.spec
     calibration = Calibration.neutral(
         horizon=spec.horizon,
-        scale=forecaster.scaler.scale[: len(spec.targets)],
+        scale=forecaster.scaler.table()[1][:, : len(spec.targets)].min(axis=0),
         covariates=len(spec.past) + len(spec.known),
         levels=len(spec.levels),
         series=series,

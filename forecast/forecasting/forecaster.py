@@ -114,9 +114,9 @@ class Forecaster:
         """Forecast one batch by the network alone, in the targets' units."""
         with torch.inference_mode():
             params = self.network(batch)
-            point = self.network.point(params).float().cpu().numpy()
-            quantiles = self.network.quantiles(params, self.spec.levels).float().cpu().numpy()
-        return Raw(point, quantiles)
+            point = self.network.point(params, batch).float().cpu().numpy()
+            quantiles = self.network.quantiles(params, self.spec.levels, batch)
+        return Raw(point, quantiles.float().cpu().numpy())
 
     def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
         """Add to the flags (N, T) the columns whose labels in a window were not in training."""

@@ -41,6 +41,8 @@ class Spec:
         Labels of text channels in order of their codes.
     trained_until
         Grid index of the first step whose target no weight has seen.
+    scaled_series
+        Series that are scaled by their own train statistics; none where all share one.
     """
 
     context_length: int
@@ -59,6 +61,7 @@ class Spec:
     min_observed: float = 0.5
     categories: tuple[tuple[str, tuple[str, ...]], ...] = ()
     trained_until: int = 0
+    scaled_series: tuple[str, ...] = ()
 
     def windows(self, panel: Panel, device: Any = "cpu") -> Windows:
         """Return the panel as a source of this forecaster's batches.
@@ -75,6 +78,7 @@ class Spec:
             horizon=self.horizon,
             calendar=self.calendar,
             holidays=self.holidays,
+            scaled_series=self.scaled_series,
             device=device,
         )
 

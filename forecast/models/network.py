@@ -58,11 +58,12 @@ class Network(nn.Module):
         self.target_count = target_count
         self.folds: TrainFolds | None = None  # of train, where the model has fits without each
         channels = target_count + past_count
+        location, scale = scaler.table()
         buffers = {
-            "past_location": scaler.location[:channels],
-            "past_scale": scaler.scale[:channels],
-            "known_location": scaler.location[channels:],
-            "known_scale": scaler.scale[channels:],
+            "past_location": location[:, :channels],
+            "past_scale": scale[:, :channels],
+            "known_location": location[:, channels:],
+            "known_scale": scale[:, channels:],
             "static_location": scaler.static_location,
             "static_scale": scaler.static_scale,
         }
@@ -78,12 +79,13 @@ class Network(nn.Module):
 
     def scaled(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return past, known, static and target in train z-scores."""
-        count = self.target_count
+        count, row = self.target_count, batch.scale_row
+        location, scale = _rows(self.past_location, row), _rows(self.past_scale, row)
         return (
-            (batch.past - self.past_location) / self.past_scale,
-            (batch.known - self.known_location) / self.known_scale,
+            (batch.past - location) / scale,
+            (batch.known - _rows(self.known_location, row)) / _rows(self.known_scale, row),
             (batch.static - self.static_location) / self.static_scale,
-            (batch.target - self.past_location[:count]) / self.past_scale[:count],
+            (batch.target - location[..., :count]) / scale[..., :count],
         )
 
     def loss(self, batch: Batch) -> Tensor:
@@ -105,15 +107,24 @@ class Network(nn.Module):
             for member in segments_of(self.model):
                 member.forget_folds()
 
-    def point(self, params: Tensor) -> Tensor:
-        """Point forecasts (B, H, T) in the target's units."""
-        count = self.target_count
-        return self.head.point(params) * self.past_scale[:count] + self.past_location[:count]
+    def point(self, params: Tensor, batch: Batch) -> Tensor:
+        """Point forecasts (B, H, T) of a batch, in the target's units."""
+        location, scale = self._target_units(batch)
+        return self.head.point(params) * scale + location
 
-    def quantiles(self, params: Tensor, levels: Sequence[float]) -> Tensor:
+    def quantiles(self, params: Tensor, levels: Sequence[float], batch: Batch) -> Tensor:
         """Return quantiles (B, H, T, Q) in the target's units, not decreasing along Q."""
-        count = self.target_count
         wanted = torch.as_tensor(levels, dtype=torch.float32, device=params.device)
-        scaled = self.head.quantiles(params, wanted)
-        location, scale = self.past_location[:count, None], self.past_scale[:count, None]
-        return scaled * scale + location
+        location, scale = self._target_units(batch)
+        return self.head.quantiles(params, wanted) * scale[..., None] + location[..., None]
+
+    def _target_units(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Location and scale of the targets, (B or 1, 1, T)."""
+        count, row = self.target_count, batch.scale_row
+        location, scale = _rows(self.past_location, row), _rows(self.past_scale, row)
+        return location[..., :count], scale[..., :count]
+
+
+def _rows(table: Tensor, row: Tensor) -> Tensor:
+    """Give the rows (B, 1, C) of a table, or its only one (1, 1, C) for all."""
+    return table[:, None] if len(table) == 1 else table[row][:, None]

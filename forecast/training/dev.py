@@ -40,9 +40,9 @@ class Objective:
         actual = batch.target.double()
         seen = torch.isfinite(actual)
         if self.metric in {"pinball", "crps"}:
-            loss = self._pinball(network, params, actual)
+            loss = self._pinball(network, params, batch)
         else:
-            loss = self._error(network.point(params).double(), actual, batch)
+            loss = self._error(network.point(params, batch).double(), actual, batch)
         if self.metric == "wape":
             weight = actual.abs()
         elif self.metric == "mase":
@@ -75,9 +75,10 @@ class Objective:
             case _:
                 return error
 
-    def _pinball(self, network: Network, params: Tensor, actual: Tensor) -> Tensor:
+    def _pinball(self, network: Network, params: Tensor, batch: Batch) -> Tensor:
+        actual = batch.target.double()
         levels = torch.tensor(self.levels, dtype=torch.float64, device=actual.device)
-        below = actual[..., None] - network.quantiles(params, self.levels).double()
+        below = actual[..., None] - network.quantiles(params, self.levels, batch).double()
         loss = torch.maximum(levels * below, (levels - 1) * below).mean(-1)
         return 2.0 * loss if self.metric == "crps" else loss
 

@@ -14,7 +14,7 @@ from forecast.config.duration import count_steps, is_below_day
 from forecast.config.modelling import Linear, Model, Training, Transfer
 from forecast.data.panel import Panel
 from forecast.data.windows.calendar import calendar_names
-from forecast.data.windows.scaling import Scaler, fit_scaler
+from forecast.data.windows.scaling import fit_scaler
 from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
@@ -140,12 +140,13 @@ def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int
     scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
     head = head_of(model, spec)
     if build_head(head).raw_target:
-        scaler = _unscaled_targets(scaler, len(spec.targets))
+        scaler = scaler.unscaled(len(spec.targets))
     architecture = architecture_of(model, spec, known_names=(*panel.known, *names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = assemble(architecture, head, spec=spec, scaler=scaler)
-    spec = replace(spec, trained_until=int((panel.start + split.train_end).max()))
+    until = int((panel.start + split.train_end).max())
+    spec = replace(spec, trained_until=until, scaled_series=scaler.series_ids)
     return Forecaster(network, spec, scaler, architecture, head)
 
 
@@ -330,10 +331,3 @@ def _require_windows(split: Split) -> None:
                 f"split.{name}: no usable window; the readings there are missing, or the series "
                 f"are too short. Lower windows.min_observed or windows.context, or set split.{name}"
             )
-
-
-def _unscaled_targets(scaler: Scaler, count: int) -> Scaler:
-    """Leave the targets as they are: heads of counts and codes need them so."""
-    location, scale = scaler.location.copy(), scaler.scale.copy()
-    location[:count], scale[:count] = 0.0, 1.0
-    return replace(scaler, location=location, scale=scale)

@@ -132,7 +132,8 @@ def test_ridge_equals_scikit_learn_on_the_same_features(ridge_case):
     from forecast.evaluation.ridge_baseline import _scaled_target, features
 
     panel, split, inputs, ridge = ridge_case
-    batch = next(batches(inputs.windows(panel), split.train, batch_size=10**6))
+    windows = inputs.windows(panel, scaled_series=ridge.scaler.series_ids)
+    batch = next(batches(windows, split.train, batch_size=10**6))
     x, newest = features(batch, ridge.scaler)
     y = _scaled_target(batch, ridge.scaler) - newest[..., None]
     complete = torch.isfinite(y).all(dim=2)[:, 0]

@@ -47,6 +47,8 @@ class Batch(NamedTuple):
     target : (B, H, T)
         NaN also in the future.
     series, cutoff : (B,) int64
+    scale_row : (B,) int64
+        Row of `Scaler.table` that each window is scaled by.
     """
 
     past: Tensor
@@ -55,6 +57,7 @@ class Batch(NamedTuple):
     target: Tensor
     series: Tensor
     cutoff: Tensor
+    scale_row: Tensor
 
 
 class Windows:
@@ -66,6 +69,8 @@ class Windows:
         Calendar features computed once for the whole span and the horizon behind it.
     holidays
         Country or country-subdivision of the feature `is_holiday`.
+    scaled_series
+        Series with their own row in the scaler's table, which begins with the common one.
     device
         Where the batches are needed. The values are held there too, unless they would fill more
         than half of a GPU's free memory: then they stay mapped, and each batch is sent.
@@ -79,6 +84,7 @@ class Windows:
         horizon: int,
         calendar: Sequence[str] = (),
         holidays: str | None = None,
+        scaled_series: Sequence[str] = (),
         device: str | torch.device = "cpu",
     ) -> None:
         if context_length < 1 or horizon < 1:
@@ -95,6 +101,11 @@ class Windows:
         home = self.device if _fits(panel, table, self.device) else torch.device("cpu")
         self.home = home
         self._values = torch.from_numpy(np.asarray(panel.values)).to(home)
+        place = {name: row for row, name in enumerate(scaled_series, start=1)}
+        rows = (
+            [place.get(name, 0) for name in panel.series_ids] if place else [0] * len(panel.start)
+        )
+        self._scale_row = torch.tensor(rows, dtype=torch.int64, device=home)
         self._static = torch.from_numpy(panel.static).to(home)
         self._offset = torch.from_numpy(panel.offset).to(home)
         self._length = torch.from_numpy(panel.length).to(home)
@@ -130,6 +141,7 @@ class Windows:
             target=truth[:, context:, : len(self.panel.targets)],
             series=series,
             cutoff=cutoff,
+            scale_row=self._scale_row[series],
         )
         if self.home == self.device:
             return batch
