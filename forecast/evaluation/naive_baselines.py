@@ -99,8 +99,16 @@ class Naive:
         )
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast every window; a window with no reading in reach is NaN with `no_history`."""
+        """Forecast every window; of a series with no reading yet it is NaN with `no_history`.
+
+        Where the last seasons hold nothing, the newest reading is repeated, however old.
+        """
         point = self._point(panel, index, batch_size=batch_size)
+        has_gap = np.isnan(point).any(axis=(1, 2))
+        if has_gap.any():
+            some = WindowIndex(index.series[has_gap], index.cutoff[has_gap])
+            newest = newest_readings(panel, some)[:, None]
+            point[has_gap] = np.where(np.isnan(point[has_gap]), newest, point[has_gap])
         return with_band(point, index, self.band)
 
     def _point(self, panel: Panel, index: WindowIndex, *, batch_size: int) -> NDArray[np.float32]:
@@ -115,6 +123,25 @@ class Naive:
             for batch in batches(windows, index, batch_size=batch_size)
         ]
         return np.concatenate(points) if points else np.empty((0, self.horizon, targets), "f4")
+
+
+def newest_readings(panel: Panel, index: WindowIndex) -> NDArray[np.float32]:
+    """Return the newest value of each target at each cutoff, (N, T); NaN before the first.
+
+    NaN too where values were corrected later: which of them was known is not looked up here.
+    """
+    targets = len(panel.targets)
+    found = np.full((len(index.series), targets), np.nan, np.float32)
+    if panel.vintages is not None:  # its rows hold what became known later
+        return found
+    for one in np.unique(index.series[index.cutoff > 0]):
+        rows = np.flatnonzero((index.series == one) & (index.cutoff > 0))
+        block = np.asarray(panel.block(int(one))[: index.cutoff[rows].max(), :targets])
+        step = np.where(np.isnan(block), -1, np.arange(len(block))[:, None])
+        newest = np.maximum.accumulate(step, axis=0)[np.minimum(index.cutoff[rows], len(block)) - 1]
+        value = np.take_along_axis(block, np.maximum(newest, 0), axis=0)
+        found[rows] = np.where(newest >= 0, value, np.nan)
+    return found
 
 
 def with_band(point: NDArray[np.float32], index: WindowIndex, band: Band | None) -> Forecast:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 20_000  # evenly spaced; more no longer move a factor
 MOST_IN_HARDSHIP = 400  # windows that are forecast again without what a hardship takes away
+LEAST_WINDOWS = 100  # even where long horizons of many targets would fill memory
+MOST_VALUES = 4_000_000  # quantiles held at once
 MOST_ROUNDS = 3  # a head whose quantiles were hardly trained may be off a hundredfold
 BATCH = 128
 Change = Callable[[Batch], Batch]
@@ -54,10 +56,12 @@ def calibrated(
     )
     if len(index.series) == 0:
         return calibration
-    sample = _Sample(forecaster, panel, thin(index, most=MOST_WINDOWS))
+    of_window = spec.horizon * len(spec.targets) * max(1, len(spec.levels))
+    most = max(LEAST_WINDOWS, min(MOST_WINDOWS, MOST_VALUES // of_window))
+    sample = _Sample(forecaster, panel, thin(index, most=most))
     calibration = replace(calibration, base=_base(*sample.of(_as_it_is), spec.levels))
     calibration = _with_factors(calibration, sample)
-    sample = _Sample(forecaster, panel, thin(index, most=MOST_IN_HARDSHIP))
+    sample = _Sample(forecaster, panel, thin(index, most=min(most, MOST_IN_HARDSHIP)))
     return _with_hardships(calibration, sample)
 
 

@@ -10,6 +10,7 @@ Letters: N windows, H horizon, R groups of steps, T targets, Q quantile levels, 
 upper), G factors tried.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -125,19 +126,42 @@ def evidence_of(
     distance = np.where(seen[..., None], values - middle[..., None], 0.0) / spread[..., None]
     aim = np.clip(0.5 + (1 + CAUTION) * (level - 0.5), 0.001, 0.999)
     edges = group_edges(error.shape[1])
-    loss = np.empty((len(error), len(edges) - 1, error.shape[2], 2, len(LOG_FACTORS)))
-    for side, chosen in enumerate((level < 0.5, level > 0.5)):
-        for g, factor in enumerate(np.exp(LOG_FACTORS)):
-            one = _pinball(error, distance[..., chosen] * factor, aim[chosen])
-            loss[..., side, g] = _by_group(np.where(seen, one, 0.0), edges)
-    return Evidence(loss, _by_group(seen.astype(np.float64), edges))
+    total = _by_group(seen.astype(np.float64), edges)
+    loss = np.zeros((*total.shape, 2, len(LOG_FACTORS)))
+    for place, one in enumerate(level):
+        if one < 0.5:  # mirrored: what lies below the median is then above it
+            loss[..., 0, :] += _pinball(-error, -distance[..., place], 1 - aim[place], edges)
+        elif one > 0.5:
+            loss[..., 1, :] += _pinball(error, distance[..., place], aim[place], edges)
+    return Evidence(loss, total)
 
 
-def _pinball(error: Array, quantiles: Array, levels: Array) -> Array:
-    """Return the pinball loss (N, H, T) of one side; the ends of bands weigh more."""
-    below = error[..., None] - quantiles
-    weight = (levels - 0.5) ** 2
-    return np.asarray((np.maximum(levels * below, (levels - 1) * below) * weight).sum(axis=-1))
+def _pinball(error: Array, distance: Array, aim: float, edges: tuple[int, ...]) -> Array:
+    """Return the pinball loss of every factor times a distance, summed by group, (N, R, T, G).
+
+    Of a level a above one half the loss of an error e is a (e - f d) + max(0, f d - e). The first
+    term is linear in the factor f; the second is f d - e from the factor e / d on, so sums over
+    the steps whose e / d is below each factor give all factors at once. The ends of bands count
+    more: losses are weighted by the square of the level's distance from one half.
+    """
+    factors = np.exp(LOG_FACTORS)
+    ratio = np.where(error < 0, -np.inf, np.inf)
+    np.divide(error, distance, out=ratio, where=distance > 0)
+    first = np.searchsorted(factors, ratio, side="right")  # the first factor that overshoots
+    n, _, targets = error.shape
+    group = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+    shape = (n, len(edges) - 1, targets, len(factors) + 1)
+    cell = np.ravel_multi_index(
+        (np.arange(n)[:, None, None], group[:, None], np.arange(targets), first), shape
+    ).ravel()
+
+    def below_factor(values: Array) -> Array:
+        sums = np.bincount(cell, values.ravel(), minlength=math.prod(shape)).reshape(shape)
+        return np.asarray(sums[..., :-1].cumsum(axis=-1))
+
+    over = factors * below_factor(distance) - below_factor(error)
+    linear = _by_group(error, edges)[..., None] - factors * _by_group(distance, edges)[..., None]
+    return np.asarray((aim - 0.5) ** 2 * (aim * linear + over))
 
 
 def _by_group(values: Array, edges: tuple[int, ...]) -> Array:
