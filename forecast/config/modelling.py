@@ -77,7 +77,8 @@ class Split(Section):
     """Share for training (with the calibration slice at its end); where dev or test is a duration
     or a count, train is what they leave."""
     dev: Part = 0.01
-    """Share, duration or steps that choose epochs, trials and champions."""
+    """Share, duration or steps that choose epochs, trials and champions. Where train is long, up to
+    eight stretches of it, a tenth of its time at most, are set apart and choose the epoch too."""
     test: Part = 0.01
     """Share, duration or steps that are read once, after the choice."""
     calibration: Part = 0.02

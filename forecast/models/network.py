@@ -77,6 +77,22 @@ class Network(nn.Module):
         params: Tensor = self.model(past, known, static)
         return params
 
+    def judged(self, batch: Batch) -> Tensor:
+        """Head parameters as for windows that nothing was fitted to, those of train included.
+
+        Where the model has fits without each fold of train, a window of train gets the one without
+        its own; a later window the one to all.
+        """
+        if self.folds is None:
+            params: Tensor = self(batch)
+            return params
+        past, known, static, target = self.scaled(batch)
+        fold = self.folds.number(batch.series, batch.cutoff)
+        fold = torch.where(self.folds.holds(batch.series, batch.cutoff), fold, -1)
+        members = members_of(self.model)
+        forecasts = [member(past, known, static, target, fold) for member in members]
+        return self.head.average(forecasts)
+
     def scaled(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return past, known, static and target in train z-scores."""
         count, row = self.target_count, batch.scale_row

@@ -15,6 +15,7 @@ from forecast.config.modelling import Linear, Model, Training, Transfer
 from forecast.data.panel import Panel
 from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.scaling import fit_scaler
+from forecast.data.windows.set_apart import set_apart
 from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
@@ -115,11 +116,12 @@ def fit_forecaster(
     else:
         notes = fit_linear(forecaster, panel, split, model.linear)
         start_from(forecaster, model.transfer)
+    train, judges = _judged_by(panel, split, spec)
     result = fit(
         forecaster.network,
         lambda device: spec.windows(panel, device),
-        split.train,
-        thin(split.dev, most=max(1, DEV_SEQUENCES // len(spec.targets))),
+        train,
+        judges,
         settings=training,
         objective=objective_of(metric, panel, split, spec),
         folder=folder,
@@ -131,6 +133,17 @@ def fit_forecaster(
     if model.linear.trust:
         fit_trust(forecaster, panel, split.dev)
     return Fitted(with_calibration(forecaster, panel, split.calibration), result, notes)
+
+
+def _judged_by(panel: Panel, split: Split, spec: Spec) -> tuple[WindowIndex, WindowIndex]:
+    """Return the windows that are trained on, and those that the epoch is chosen by.
+
+    Dev, and as many windows of stretches of train that are set apart; thinned, they overlap.
+    """
+    train, held = set_apart(panel, split.train, horizon=spec.horizon, season=spec.season)
+    most = max(1, DEV_SEQUENCES // len(spec.targets))
+    parts = [thin(index, most=most) for index in (split.dev, held) if len(index.series)]
+    return train, WindowIndex(*(np.concatenate(pair) for pair in zip(*parts, strict=True)))
 
 
 def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int) -> Forecaster:

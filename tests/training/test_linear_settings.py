@@ -3,7 +3,7 @@
 import torch
 
 from forecast.training import fitting
-from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_split, tiny_untrained
+from tests.tiny import MODEL, SPEC, tiny_fit, tiny_panel, tiny_split, tiny_untrained
 
 SEGMENT = MODEL.model_copy(update={"kind": "segment"})
 
@@ -47,3 +47,27 @@ def test_where_memory_is_short_fewer_folds_are_told_apart(monkeypatch):
         assert bool(path.weight.any())
         assert len(path.rest_weight) == (found[-1] if found[-1] > 1 else 0)
     assert found == [8, 3, 1]
+
+
+def test_windows_of_train_are_judged_by_the_fit_without_their_fold_later_ones_by_the_whole():
+    panel = tiny_panel(1200)
+    split = tiny_split(panel)
+    model = SEGMENT.model_copy(update={"ensemble": 2})
+    forecaster = tiny_untrained(panel, model=model)
+    fitting.fit_linear(forecaster, panel, split, model.linear)
+    network = forecaster.network.eval()
+    windows = SPEC.windows(panel)
+    early, late = (
+        windows.gather(*(torch.as_tensor(part[-3:]) for part in index))
+        for index in (split.train, split.dev)
+    )
+    with torch.inference_mode():
+        assert torch.equal(network.judged(late), network(late))
+        known = network.judged(early)
+        assert not torch.equal(known, network(early))
+        last = torch.full((3,), network.folds.total - 1)
+        inputs = network.scaled(early)
+        members = [member(*inputs, last) for member in network.model.members]
+        assert torch.equal(known, network.head.average(members))
+        network.forget_folds()
+        assert torch.equal(network.judged(early), network(early))

@@ -85,6 +85,11 @@ class TrainFolds(NamedTuple):
         number = place * self.total // (self.stop - self.begin)
         return number.clamp(0, self.total - 1)
 
+    def holds(self, series: Tensor, cutoff: Tensor) -> Tensor:
+        """Say of each window (N,) whether its first target step lies in any fold."""
+        place = self.start.to(series.device)[series] + cutoff
+        return (place >= self.begin) & (place < self.stop)
+
     def split(self, index: WindowIndex) -> dict[FoldSpan, WindowIndex]:
         """Give the windows of each span that has any, in their order."""
         windows = torch.as_tensor(index.series), torch.as_tensor(index.cutoff)

@@ -92,14 +92,16 @@ class LinearPath(nn.Module):
 
         `fold` (B,) numbers the fold of train that each row is from: its forecast is then that
         of the regression which has seen no more of it than its level, much as a later row's will
-        be. What is left for the network to learn is otherwise less than what it will meet.
+        be. What is left for the network to learn is otherwise less than what it will meet. A row of
+        no fold has number -1.
         """
         if fold is None or not len(self.rest_weight):
             return Ridge(self.weight, self.intercept).predict(features)
         forecast = features.new_empty(*features.shape[:2], self.weight.shape[2])
-        for number, unseen in enumerate(zip(self.rest_weight, self.rest_intercept, strict=True)):
+        rests = zip(self.rest_weight, self.rest_intercept, strict=True)
+        for number, fitted in enumerate([(self.weight, self.intercept), *rests], start=-1):
             here = fold == number
-            forecast[here] = Ridge(*unseen).predict(features[here])
+            forecast[here] = Ridge(*fitted).predict(features[here])
         return forecast
 
     @property
