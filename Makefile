@@ -19,10 +19,10 @@ EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SAY := @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint types schema bench constraints clean distclean FORCE
+.PHONY: help setup quickstart test test-devices lint types schema bench constraints clean distclean FORCE
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' \
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' \
 	  | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(VENV)/.runtime  ## .venv with everything that forecasting needs
@@ -39,6 +39,10 @@ quickstart: $(VENV)/.runtime  ## check, train and predict on the bundled New Yor
 test: $(VENV)/.dev  ## the whole test suite
 	$(SAY) 'running the tests'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-devices: $(VENV)/.dev  ## every model on several processes, ranks that die, two hosts (minutes)
+	$(SAY) 'running the tests of several processes'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'ddp or devices' $(ARGS)
 
 lint: $(VENV)/.lint  ## style, import borders, dependencies, Dockerfile, compose file
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import typer
 
 from forecast.config import load_config
 from forecast.errors import ForecastError
+from pipelines.process.together import fault, join, leave
 
 app = typer.Typer(
     name="forecast",
@@ -22,6 +23,9 @@ app = typer.Typer(
 schedule_app = typer.Typer(help="Run, list, export or install the schedule.", no_args_is_help=True)
 app.add_typer(schedule_app, name="schedule")
 
+SPREAD = {"train", "retrain", "predict"}
+"""Verbs that several processes do together; the others are done by the first one alone."""
+
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
@@ -31,10 +35,15 @@ Overrides = Annotated[
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002
 ) -> None:
-    """Keep the one option that all verbs share; `main` reads it from the arguments."""
+    """Settle which processes take part; `main` reads --debug from the arguments."""
     del debug
+    if context.invoked_subcommand in SPREAD:
+        join()
+    elif not leave():
+        raise typer.Exit
 
 
 @app.command()
@@ -268,6 +277,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - told to the person, whatever it is
         if "--debug" in arguments:
             traceback.print_exc()
+        if not fault(error):
+            return getattr(error, "exit_code", 1)
         return _tell(error)
     if result == 130:  # typer turns Ctrl-C into a result
         print("interrupted; nothing half-written is left", file=sys.stderr)

@@ -19,13 +19,18 @@ from forecast.config.modelling import Training
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.errors import ModelError
 from forecast.models.network import Network
+from forecast.ranks import group
+from forecast.ranks.store import start
+from forecast.ranks.watch import SILENCE_S, RankError, verdict, watch
 from forecast.training.dev import DevSet, Objective
 from forecast.training.loader import WindowLoader
 from forecast.training.module import Optimisation, TrainingModule
 from forecast.training.recipe import sizes_of
-from forecast.training.trainer import BEST, LAST, build_trainer, quiet
+from forecast.training.trainer import BEST, LAST, build_trainer, devices_here, quiet
 
 FINISHED = "finished.json"
+FOUND_OUT_S = SILENCE_S + 5.0
+"""By then it is known which process has ended."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,12 @@ def fit(
     ------
     ModelError
         When the loss or the metric is not a number, or a checkpoint is damaged.
+    RankError
+        When another process of the group has ended.
     TrainingStoppedError
         On Ctrl-C; the folder then holds the last whole epoch.
     """
+    _gather_ranks(settings)
     trainer = build_trainer(
         epochs=settings.epochs,
         patience=settings.patience,
@@ -147,6 +155,14 @@ def fit(
     return _result(module, folder, resumed=resumed, windows_per_s=shown / seconds)
 
 
+def _gather_ranks(settings: Training) -> None:
+    """Start a process for every further device, unless they were started from outside."""
+    count = devices_here(settings.accelerator, settings.devices)
+    if group().world == 1 and settings.nodes == 1 and count > 1:
+        start(count)
+    watch()
+
+
 def forget(folder: Path) -> None:
     """Remove the checkpoints of a run that is done with."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -165,9 +181,16 @@ def _run(trainer: Any, module: TrainingModule, folder: Path) -> int:
     try:
         with quiet():
             trainer.fit(module, ckpt_path=str(last) if done else None, weights_only=True)
-    except SystemExit as stop:  # Lightning turns Ctrl-C into an exit, and ignores the next one
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        # Lightning turns Ctrl-C into an exit, and ignores the next one
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise TrainingStoppedError(_stopped(last)) from stop
+    except RuntimeError as error:  # of a connection, where another process has ended
+        if cause := verdict(wait_s=FOUND_OUT_S if trainer.world_size > 1 else 0.0):
+            raise RankError(f"{cause}; training stops. {_stopped(last)}") from error
+        raise
     if trainer.is_global_zero:
         (folder / FINISHED).write_text(json.dumps({"epochs": len(module.history)}))
     trainer.strategy.barrier("finished")

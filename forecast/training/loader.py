@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.data.windows.windows import Batch, WindowIndex, Windows
+from forecast.errors import ConfigError
+from forecast.models.draws import Rows
 
 
 class WindowLoader:
@@ -34,8 +36,8 @@ class WindowLoader:
 
     Raises
     ------
-    ValueError
-        When there are fewer windows than ranks.
+    ConfigError
+        When a batch has fewer windows than there are ranks.
     """
 
     def __init__(
@@ -61,14 +63,21 @@ class WindowLoader:
         count = len(index.series) if epoch_windows is None else epoch_windows
         self._count = min(count, len(index.series))
         if min(self._count, batch_size) < world:
-            raise ValueError(
-                f"{self._count} windows in batches of {batch_size} for {world} processes: "
-                "each process needs at least one window of every batch"
+            raise ConfigError(
+                f"training.batch_size: {self._count} windows in batches of {batch_size} for "
+                f"{world} processes: each needs at least one window of every batch; use fewer"
             )
 
     def __len__(self) -> int:
         """Optimiser steps of an epoch; an incomplete last batch is left for the next shuffle."""
         return max(1, self._count // self._batch_size)
+
+    @property
+    def rows(self) -> Rows | None:
+        """Which windows of every whole batch are this process'; None where it has them all."""
+        if self._world == 1:
+            return None
+        return Rows(self._rank, self._world, min(self._count, self._batch_size))
 
     @property
     def windows_per_epoch(self) -> int:

@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from forecast.data.windows.windows import Batch
 from forecast.errors import ModelError
+from forecast.models.draws import rows_of_batch
 from forecast.models.ensemble import members_of
 from forecast.models.network import Network
 from forecast.training.dev import DevSet
@@ -77,7 +78,7 @@ class TrainingModule(pl.LightningModule):
     optimisation
         Optimiser and schedule.
     seed
-        With the epoch and the rank it decides the dropout, so that an epoch can be repeated.
+        With the epoch it decides the dropout, so that an epoch can be repeated.
     on_epoch
         Called with the epoch and its numbers, on rank zero.
     """
@@ -123,12 +124,13 @@ class TrainingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Make the epoch a function of its number: order of windows and dropout."""
         self.loader.set_epoch(self.current_epoch)
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 4_099)
         self._loss_sum = torch.zeros((), device=self.device)
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return this rank's part of the mean loss over the whole batch of all ranks."""
-        loss = self.network.loss(batch)
+        with rows_of_batch(self.loader.rows):
+            loss = self.network.loss(batch)
         if self.trainer.world_size > 1:
             loss = loss * self._share(batch)
         self._loss_sum += loss.detach()

@@ -7,16 +7,75 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities import rank_zero_only
 
+from forecast.errors import ConfigError
+from forecast.ranks import Group, group
 from forecast.training.module import DEV_SCORE
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+COLLECTIVE_S = 600.0
+"""How long processes wait for each other's gradients before they give up."""
+
+
+class GroupEnvironment(ClusterEnvironment):
+    """A process' place as Lightning asks for it; the processes are there already."""
+
+    def __init__(self, place: Group) -> None:
+        super().__init__()
+        self._place = place
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """Return True: none is to be started."""
+        return True
+
+    @property
+    def main_address(self) -> str:
+        """Return where the processes meet."""
+        return self._place.address
+
+    @property
+    def main_port(self) -> int:
+        """Return the port there."""
+        return self._place.port
+
+    @staticmethod
+    def detect() -> bool:
+        """Return False: it is never chosen, only given."""
+        return False
+
+    def world_size(self) -> int:
+        """Return how many processes there are."""
+        return self._place.world
+
+    def set_world_size(self, size: int) -> None:
+        """Change nothing: the place is what it is."""
+
+    def global_rank(self) -> int:
+        """Return the rank among all."""
+        return self._place.rank
+
+    def set_global_rank(self, rank: int) -> None:
+        """Change nothing."""
+
+    def local_rank(self) -> int:
+        """Return the rank on this machine, which picks the device."""
+        return self._place.local_rank
+
+    def node_rank(self) -> int:
+        """Return the machine's number."""
+        return self._place.node
 
 
 class Steps(Callback):
@@ -44,7 +103,13 @@ def build_trainer(
     precision: int | str = 32,
     on_step: Callable[[int], None] | None = None,
 ) -> pl.Trainer:
-    """Build the Trainer that writes `last.ckpt` and `best.ckpt` into `folder` after each epoch."""
+    """Build the Trainer that writes `last.ckpt` and `best.ckpt` into `folder` after each epoch.
+
+    Raises
+    ------
+    ConfigError
+        When devices and nodes are not the processes that were started.
+    """
     checkpoint = ModelCheckpoint(
         dirpath=folder,
         filename=Path(BEST).stem,
@@ -59,12 +124,20 @@ def build_trainer(
         DEV_SCORE, mode="min", patience=patience, check_on_train_epoch_end=True, verbose=False
     )
 
-    def assembled(how: str | DDPStrategy) -> pl.Trainer:
+    place = group()
+    devices, nodes = _agreed(devices, nodes, place)
+    rank_zero_only.rank = place.rank  # type: ignore[attr-defined]
+    shared = DDPStrategy(
+        broadcast_buffers=False,  # alike on all ranks: sent once, not with every batch
+        timeout=timedelta(seconds=COLLECTIVE_S),
+    )
+    with quiet():
         return pl.Trainer(
             accelerator=accelerator,
             devices=devices,
             num_nodes=nodes,
-            strategy=how,
+            strategy=shared if place.world > 1 or strategy == "ddp" else "auto",
+            plugins=GroupEnvironment(place) if place.world > 1 else LightningEnvironment(),
             precision=precision,  # type: ignore[arg-type]
             max_epochs=epochs,
             gradient_clip_val=gradient_clip,
@@ -76,12 +149,34 @@ def build_trainer(
             num_sanity_val_steps=0,
         )
 
-    with quiet():
-        trainer = assembled(strategy)
-        if isinstance(trainer.strategy, DDPStrategy):  # "auto" may choose it too
-            # buffers are alike on all ranks: sent once, not with every batch
-            trainer = assembled(DDPStrategy(broadcast_buffers=False))
-    return trainer
+
+def devices_here(accelerator: str, devices: int | str) -> int:
+    """Return how many devices of this machine the settings ask for, where nothing has started yet.
+
+    "auto" is every GPU there is, or the one CPU.
+    """
+    if isinstance(devices, int):
+        return devices
+    return max(1, torch.cuda.device_count()) if accelerator in {"auto", "gpu"} else 1
+
+
+def _agreed(devices: int | str, nodes: int, place: Group) -> tuple[int, int]:
+    """Return devices and machines as they were started, if the settings do not speak against it."""
+    if place.world == 1:
+        if nodes > 1:
+            raise ConfigError(
+                f"training.nodes: {nodes} machines, but this process is alone; start it on each by "
+                f"torchrun --nnodes {nodes} or srun"
+            )
+        return 1, 1
+    machines = place.world // place.local_world
+    if devices not in {"auto", place.local_world} or nodes not in {1, machines}:
+        raise ConfigError(
+            f"training.devices and training.nodes ask for {devices} devices on {nodes} machines, "
+            f"and {place.launcher} started {place.local_world} processes on each of {machines}; "
+            "leave them out, or start as many"
+        )
+    return place.local_world, machines
 
 
 @contextmanager
@@ -95,6 +190,7 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\..*")
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view")
             yield
     finally:
         for log, level in zip(loggers, levels, strict=True):

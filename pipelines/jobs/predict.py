@@ -23,11 +23,12 @@ from forecast.forecasting.forecast_files import (
 )
 from forecast.forecasting.published import remove_stale_staging
 from forecast.forecasting.spec import index_at
+from forecast.ranks import Group, group
+from forecast.ranks.store import agree
 from forecast.text import decimals_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
-from pipelines.process.ranks import Shard, shard
 from pipelines.steps.experiment import config_fingerprint
 from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.known_covariates_template import write_template
@@ -58,7 +59,7 @@ class Job(NamedTuple):
     panel: Panel
     forecaster: Forecaster
     provenance: Provenance
-    shard: Shard
+    group: Group
     remarks: Remarks
 
 
@@ -92,7 +93,8 @@ def run(
             write_template(config, panel, template)
             return None
         cutoffs = _cutoffs(config, panel, (cutoff, first, last))
-        bundle, version, run_id = champion_bundle(config)
+        wanted = agree("champion", lambda: champion_bundle(config).version)
+        bundle, version, run_id = champion_bundle(config, wanted)
         from forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster.load(bundle)
@@ -105,9 +107,9 @@ def run(
             data_fingerprint=panel.fingerprint,
             condition=remarks.digest,
         )
-        job = Job(config, panel, forecaster, provenance, shard(), remarks)
+        job = Job(config, panel, forecaster, provenance, group(), remarks)
         folders = _write_all(job, cutoffs)
-    if job.shard.rank == 0:
+    if job.group.rank == 0:
         _show(config, folders[-1], written=len(folders))
         for line in remarks.lines:
             say(f"{config.name}: {line}", error=True)
@@ -148,7 +150,7 @@ def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
     """Write every cutoff that is not there yet; return the folders of all, oldest first."""
     folders = {int(cutoff): _folder(job, int(cutoff)) for cutoff in cutoffs}
     due = [cutoff for cutoff, folder in folders.items() if not folder.is_done()]
-    if job.shard.rank == 0:
+    if job.group.rank == 0:
         remove_stale_staging(
             job.config.output_folder, keep=[folders[cutoff].staging for cutoff in due]
         )
@@ -160,7 +162,7 @@ def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
         missing = [one for one in some if not folders[one].has_part()]
         for one, rows_of_one in zip(missing, _tables(job, missing), strict=True):
             folders[one].write_part(rows_of_one)
-        if job.shard.rank == 0:
+        if job.group.rank == 0:
             for one in some:
                 folders[one].finish(series=count, rows=rows)
             if len(due) > at_once:
@@ -174,8 +176,8 @@ def _folder(job: Job, cutoff: int) -> CutoffFolder:
         int(job.panel.grid.time(np.array([cutoff]))[0]),
         provenance=job.provenance,
         file_format=job.config.output.format,
-        rank=job.shard.rank,
-        world=job.shard.world,
+        rank=job.group.rank,
+        world=job.group.world,
         facts=job.remarks.facts,
     )
 
@@ -184,7 +186,7 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
     """Forecast this process' series at some cutoffs in one go; yield the rows of each cutoff."""
     if not cutoffs:
         return
-    mine = slice(job.shard.rank, None, job.shard.world)
+    mine = slice(job.group.rank, None, job.group.world)
     parts = [index_at(job.panel, cutoff) for cutoff in cutoffs]
     index = WindowIndex(
         np.concatenate([part.series[mine] for part in parts]),

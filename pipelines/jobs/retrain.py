@@ -15,8 +15,10 @@ from forecast.config.duration import steps_within
 from forecast.data.panel.panel import instant_text
 from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
+from forecast.ranks import rank
+from forecast.ranks.store import agree
 from pipelines.process.console import say, table
-from pipelines.process.lock import rank, run_lock
+from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
     checkpoint_folder,
     config_fingerprint,
@@ -81,7 +83,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
         panel = prepare(config)
         config = with_context(config, panel)
         champion = _champion(config, panel)
-        reasons = ["--force"] if force else _reasons(config, panel, champion)
+        reasons = agree("due", lambda: ["--force"] if force else _reasons(config, panel, champion))
         if not reasons:
             say(f"retrain: version {champion.bundle.version} stays champion: nothing is amiss")
             return None
@@ -96,7 +98,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
 def _champion(config: Config, panel: Panel) -> Champion:
     from forecast.forecasting.forecaster import Forecaster
 
-    bundle = champion_bundle(config)
+    bundle = champion_bundle(config, agree("champion", lambda: champion_bundle(config).version))
     forecaster = Forecaster.load(bundle.path)
     forecaster.spec.check(panel)
     spec, wanted = forecaster.spec, (config.horizon, config.data.targets)

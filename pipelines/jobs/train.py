@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from forecast.evaluation.beside import MODEL
+from forecast.ranks import rank
 from pipelines.process.console import say, table
-from pipelines.process.lock import rank, run_lock
+from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
     checkpoint_folder,
     config_fingerprint,

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Protocol
 
 from forecast.errors import ConfigError
+from forecast.ranks import group
+from forecast.ranks.store import agree
 
 VARIABLE = "FORECAST_NOW"
 SLICE_S = 0.25  # how soon a scheduler sees a signal or the end of a job
@@ -30,8 +33,18 @@ def moved_now() -> datetime | None:
 
 
 def now() -> datetime:
-    """Return the current instant in UTC, moved by `FORECAST_NOW` where that is set."""
-    return moved_now() or datetime.now(UTC)
+    """Return the current instant in UTC, moved by `FORECAST_NOW` where that is set.
+
+    Processes that were started together have one: that at which the first of them asked.
+    """
+    if (moved := moved_now()) is not None:
+        return moved
+    return datetime.now(UTC) if group().launcher in {"", "forecast"} else _shared_now()
+
+
+@cache
+def _shared_now() -> datetime:
+    return datetime.fromisoformat(agree("clock", lambda: datetime.now(UTC).isoformat()))
 
 
 def parse_instant(text: str, *, where: str) -> datetime:

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from forecast.ranks import is_first
 from forecast.text import format_number
 
 if TYPE_CHECKING:
@@ -19,13 +20,18 @@ LOG_EVERY_S = 10.0  # in a log, progress writes a line at most this often
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print one message as it is, at once; to standard error if `error`."""
+    """Print one message as it is, at once; to standard error if `error`.
+
+    Of several processes that do one job the first speaks.
+    """
+    if not is_first():
+        return
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def is_terminal() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout.isatty()
+    """Whether this process may draw on a terminal."""
+    return sys.stdout.isatty() and is_first()
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -17,20 +17,13 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
 from forecast.errors import LockError
+from forecast.ranks import rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _held: dict[Path, int] = {}  # locks of this process and how often each is entered
-
-
-def rank() -> int:
-    """Return this process' rank under Lightning, torchrun or SLURM; 0 when it runs alone."""
-    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        if variable in os.environ:
-            return int(os.environ[variable])
-    return 0
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from forecast.forecasting import from_config
+from forecast.ranks import rank
 from pipelines.process.console import is_terminal, progress, say
-from pipelines.process.lock import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,10 @@ from forecast.config.duration import duration_s
 from forecast.data.checks.finding import stamp
 from forecast.data.panel import panel_as_of, panel_now
 from forecast.data.panel.ahead import Ahead, readings_ahead
+from forecast.ranks import is_first
+from forecast.ranks.store import agree
 from pipelines.process.clock import minute_text, moved_now, now
 from pipelines.process.console import say
-from pipelines.process.lock import rank
 
 if TYPE_CHECKING:
     from forecast.data.panel import Panel
@@ -31,12 +32,12 @@ def known_now(panel: Panel) -> Panel:
     if moved is not None:
         say(f"prepare: only what was known at {minute_text(moved)} is used")
         return panel_as_of(panel, _nanoseconds())
-    found = ahead_in_words(panel) if rank() == 0 else []
+    found = ahead_in_words(panel) if is_first() else []
     for one, text in found[:SHOWN]:
         say(f"prepare: series {one.series_id!r}: {text}", error=True)
     if len(found) > SHOWN:
         say(f"prepare: and {len(found) - SHOWN} series more", error=True)
-    return panel_now(panel, _nanoseconds())
+    return panel_now(panel, agree("now", _nanoseconds))
 
 
 def ahead_in_words(panel: Panel) -> list[tuple[Ahead, str]]:

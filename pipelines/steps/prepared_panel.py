@@ -26,9 +26,11 @@ from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
 from forecast.errors import DataError
 from forecast.forecasting.from_config import panel_spec
+from forecast.ranks import is_first
+from forecast.ranks.store import agree
 from pipelines.process.clock import minute_text
 from pipelines.process.console import say
-from pipelines.process.lock import rank, run_lock
+from pipelines.process.lock import run_lock
 from pipelines.steps.known_now import known_now
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 NOT_IN_PANEL = {"source", "panel", "holidays", "season"}
 WAIT_S = 7200.0
+SHARED_S = 60.0  # until a folder that processes share shows everywhere what one has written
 
 
 def prepare(config: Config, *, force: bool = False) -> Panel:
@@ -54,9 +57,14 @@ def prepare(config: Config, *, force: bool = False) -> Panel:
 
 
 def _current(config: Config, *, force: bool) -> Panel:
+    """Return the panel that the first of all processes has prepared."""
+    panel = _prepared(config, force=force) if is_first() else None
+    wanted = agree("panel", lambda: panel and panel.fingerprint)
+    return panel or _opened(config, wanted)
+
+
+def _prepared(config: Config, *, force: bool) -> Panel:
     source = _Source.of(config)
-    if rank() != 0:
-        return _wait_for(config, source.fingerprint)
     if not force and _is_tidy(config, source) and (panel := _unchanged(config, source)):
         return panel
     with run_lock(config.work_folder, "prepare", file="panel.lock", wait_s=WAIT_S):
@@ -183,17 +191,17 @@ def _say_damage(config: Config, source: _Source) -> None:
             say(f"prepare: {what}: building it again")
 
 
-def _wait_for(config: Config, wanted: str) -> Panel:
-    """Wait until rank 0 of a distributed run has prepared the panel."""
-    deadline = time.monotonic() + WAIT_S
+def _opened(config: Config, wanted: str) -> Panel:
+    """Open the panel that another process has prepared."""
+    deadline = time.monotonic() + SHARED_S
     while time.monotonic() < deadline:
         with contextlib.suppress(DataError):
             if read_meta(config.panel_folder)["fingerprint"] == wanted:
                 return open_panel(config.panel_folder)
         time.sleep(0.2)
     raise DataError(
-        f"{config.panel_folder}: rank 0 prepared no panel within {WAIT_S:.0f} s; run "
-        "`forecast prepare` first, on a folder that all ranks share"
+        f"{config.panel_folder}: the panel that rank 0 prepared is not here; put data.panel on a "
+        "folder that all machines share"
     )
 
 

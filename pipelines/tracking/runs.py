@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.errors import TrackingError
+from forecast.ranks import rank
 from pipelines.process.console import say
-from pipelines.process.lock import rank
 from pipelines.tracking.registry import Version, register, registered_name
 from pipelines.tracking.run_origin import close_orphans, create_run
 from pipelines.tracking.store import Store, open_store, tracking_faults

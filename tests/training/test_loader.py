@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.errors import ConfigError
 from forecast.training.loader import WindowLoader
 from tests.builders import ramp_panel
 
@@ -76,7 +77,7 @@ def test_fewer_windows_than_a_batch_make_one_batch():
 
 
 def test_too_few_windows_for_the_processes():
-    with pytest.raises(ValueError, match="each process needs"):
+    with pytest.raises(ConfigError, match="each needs at least one window"):
         loader(batch_size=2, world=3)
 
 

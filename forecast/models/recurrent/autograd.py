@@ -44,7 +44,7 @@ class _Unroll(torch.autograd.Function):
         states = (sweep.hidden_grad, sweep.carry_grad, sweep.gate_grad)
         sweep.hidden_grad.zero_()
         final = len(tape.gates) - 1
-        stops = {final} if last is None else set(last.tolist())
+        stops = {final} if last is None else _steps_of(last, final)
         for t in range(final, -1, -1):
             if t in stops:
                 here = None if last is None else (last == t)
@@ -55,6 +55,11 @@ class _Unroll(torch.autograd.Function):
                 sweep.hidden_grad.add_(outputs[t])
             sweep.step(t)
         return sweep.input_grad, None, None, *states, *sweep.weight_grads()
+
+
+def _steps_of(last: Tensor, final: int) -> set[int]:
+    """Give the steps that may be a window's last; all of them on a GPU, which is not waited for."""
+    return set(last.tolist()) if last.device.type == "cpu" else set(range(final + 1))
 
 
 def _at(steps: Tensor, last: Tensor | None) -> Tensor:

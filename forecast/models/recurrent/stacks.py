@@ -5,13 +5,12 @@ Shapes: B batch, L steps, F input features, D hidden size, N layers, n planes a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from forecast.models.draws import Dropout
 from forecast.models.recurrent.autograd import unroll
 from forecast.models.recurrent.cell_flags import CellFlags, cell_flags
 from forecast.models.recurrent.forward_loop import CellState, CellWeights
@@ -80,12 +79,12 @@ class FusedStack(nn.Module):
         kernel = nn.LSTM if options.cell == "lstm" else nn.GRU
         size = options.hidden_size
         self.state_sizes = (size, size) if options.cell == "lstm" else (size,)
+        self.dropout = Dropout(options.dropout)
         self.kernel = kernel(
             input_size,
             size,
             options.layers,
             batch_first=True,
-            dropout=options.dropout if options.layers > 1 else 0.0,
         )
         for name, weight in self.kernel.named_parameters():
             blocks = torch.split(weight.detach(), size)
@@ -103,19 +102,16 @@ class FusedStack(nn.Module):
 
         Outputs behind a window's length mean nothing.
         """
-        if length is None:
+        drops = self.training and self.dropout.share > 0 and self.kernel.num_layers > 1
+        if length is None and not drops:
             return self._whole(steps, state)
-        if steps.is_cuda:
-            return self._packed(steps, state, length)
-        return self._frozen(steps, state, length)
+        return self._by_layer(steps, state, length)
 
-    def _whole(
-        self, steps: Tensor | PackedSequence, state: RecurrentState
-    ) -> tuple[Any, RecurrentState]:
+    def _whole(self, steps: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
         if state.carry is None:
             output, hidden = self.kernel(steps, state.hidden)
             return output, RecurrentState(hidden)
-        if self.training and isinstance(steps, Tensor) and not steps.is_cuda:
+        if self.training and steps.device.type == "cpu":
             return self._without_constants(steps, (state.hidden, state.carry))
         output, ends = self.kernel(steps, (state.hidden, state.carry))
         return output, RecurrentState(*ends)
@@ -138,56 +134,58 @@ class FusedStack(nn.Module):
             weights[0] = entry[:, varies]
             weights[2] = torch.addmv(bias, entry[:, ~varies], first[~varies])
             steps = steps[..., varies]
-        kernel = self.kernel
-        options = (True, kernel.num_layers, kernel.dropout, self.training, False, True)
+        options = (True, self.kernel.num_layers, 0.0, self.training, False, True)
         output, hidden, carry = torch.lstm(steps, start, weights, *options)
         return output, RecurrentState(hidden, carry)
 
-    def _packed(
-        self, steps: Tensor, state: RecurrentState, length: Tensor
+    def _by_layer(
+        self, steps: Tensor, state: RecurrentState, length: Tensor | None
     ) -> tuple[Tensor, RecurrentState]:
-        packed = pack_padded_sequence(steps, length.cpu(), batch_first=True, enforce_sorted=False)
-        output, after = self._whole(packed, state)
-        return pad_packed_sequence(output, batch_first=True, total_length=steps.shape[1])[0], after
+        """Run one layer after the other, with gates that shut behind a window's length.
 
-    def _frozen(
-        self, steps: Tensor, state: RecurrentState, length: Tensor
-    ) -> tuple[Tensor, RecurrentState]:
-        """Run over all steps, with gates that shut behind a window's length.
-
-        On a CPU a packed batch leaves torch's fast kernel and its backward takes 40 times as
-        long. Here an input that is 1 behind the length drives the forget gate to exactly 1 and
-        the input gate to exactly 0 (in the GRU, z to 1), so that the carry stays as it is.
+        A packed batch leaves torch's fast kernel on a CPU, where its backward takes 40 times as
+        long, and makes a GPU wait for the lengths. Here an input that is 1 behind the length drives
+        the forget gate to exactly 1 and the input gate to exactly 0 (in the GRU, z to 1), so that
+        the carry stays as it is.
         """
-        behind = torch.arange(steps.shape[1], device=steps.device) >= length[:, None]
-        shut = behind.unsqueeze(-1).to(steps.dtype)
         flowing, hiddens, carries = steps, [], []
+        shut = None if length is None else _behind(steps, length)
         for n in range(self.kernel.num_layers):
-            if n and self.kernel.dropout:
-                flowing = F.dropout(flowing, self.kernel.dropout, self.training)
-            weights = self._with_shutter(n)
-            entry = torch.cat([flowing, shut], dim=-1)
+            entry = self.dropout(flowing) if n else flowing
+            weights = self._weights(n, has_shutter=shut is not None)
+            if shut is not None:
+                entry = torch.cat([entry, shut], dim=-1)
             hidden = state.hidden[n : n + 1]
             if state.carry is None:
                 flowing, end = torch.gru(entry, hidden, weights, *_ONE_LAYER)
             else:
                 start = (hidden, state.carry[n : n + 1])
-                flowing, _, carry = torch.lstm(entry, start, weights, *_ONE_LAYER)
+                flowing, end, carry = torch.lstm(entry, start, weights, *_ONE_LAYER)
                 carries.append(carry)
-                last = (length - 1).view(-1, 1, 1).expand(-1, 1, flowing.shape[2])
-                end = flowing.gather(1, last).transpose(0, 1)  # the output gate is not frozen
+                if length is not None:  # the output gate is not shut
+                    last = (length - 1).view(-1, 1, 1).expand(-1, 1, flowing.shape[2])
+                    end = flowing.gather(1, last).transpose(0, 1)
             hiddens.append(end)
         return flowing, RecurrentState(torch.cat(hiddens), torch.cat(carries) if carries else None)
 
-    def _with_shutter(self, layer: int) -> list[Tensor]:
-        """Return a layer's weights, those of the input with one column more."""
+    def _weights(self, layer: int, *, has_shutter: bool) -> list[Tensor]:
+        """Return a layer's weights; with the shutter, those of the input have one column more."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        entry, *others = (getattr(self.kernel, f"{name}_l{layer}") for name in names)
+        weights: list[Tensor] = [getattr(self.kernel, f"{name}_l{layer}") for name in names]
+        if not has_shutter:
+            return weights
         size = self.kernel.hidden_size
         # torch's order of gates: input, forget, candidate, output; in the GRU r, z, n
         drive = (-_SHUT, _SHUT, 0.0, 0.0) if self.kernel.mode == "LSTM" else (0.0, _SHUT, 0.0)
-        column = entry.new_tensor(drive).repeat_interleave(size).unsqueeze(1)
-        return [torch.cat([entry, column], dim=1), *others]
+        column = weights[0].new_tensor(drive).repeat_interleave(size).unsqueeze(1)
+        weights[0] = torch.cat([weights[0], column], dim=1)
+        return weights
+
+
+def _behind(steps: Tensor, length: Tensor) -> Tensor:
+    """Mark the steps of each window behind its length: (B, L, 1)."""
+    order = torch.arange(steps.shape[1], device=steps.device)
+    return (order >= length[:, None]).unsqueeze(-1).to(steps.dtype)
 
 
 class CellLayer(nn.Module):
@@ -239,7 +237,7 @@ class CellStack(nn.Module):
         super().__init__()
         flags = cell_flags(options.cell, options.peepholes, output_identity=options.output_identity)
         size = options.hidden_size
-        self.dropout = options.dropout
+        self.dropout = Dropout(options.dropout, windows=2)
         self.state_sizes = (
             size,
             *([size] if flags.has_carry else []),
@@ -262,9 +260,7 @@ class CellStack(nn.Module):
             hidden, carry, gates = parts
             assert hidden is not None
             start = CellState(hidden, hidden if carry is None else carry, gates)
-            if n and self.dropout:
-                flowing = F.dropout(flowing, self.dropout, self.training)
-            flowing, end = layer(flowing, start, last)
+            flowing, end = layer(self.dropout(flowing) if n else flowing, start, last)
             ends.append(end)
         after = [
             None if part is None else torch.stack([cast("Tensor", x[k]).t() for x in ends])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.errors import ConfigError
+from forecast.models.draws import Dropout
 from forecast.models.heads.point_heads import Head
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellOptions
@@ -49,7 +50,7 @@ class Aligned(nn.Module):
         self.static_entry = StaticEntry(sizes.static_count, static_into)
         self.recurrent = Recurrent(2 * sizes.known_count + self.static_entry.width, options)
         self.static_entry.feed(self.recurrent.state_size)
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         self.output = nn.Linear(options.hidden_size, sizes.target_count * head.size)
 
     def forward(
@@ -95,6 +96,6 @@ class Aligned(nn.Module):
     def _length(self, past: Tensor, missing: Tensor) -> Tensor | None:
         """Count the steps (B,) from the series' begin on; None when all windows are full."""
         before = torch.isnan(past).all(dim=-1) & missing[:, : past.shape[1]].any(dim=-1)
-        if not bool(before[:, 0].any()):
+        if past.device.type == "cpu" and not bool(before[:, 0].any()):
             return None
         return missing.shape[1] - before.long().cumprod(dim=1).sum(dim=1)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from forecast.models.draws import Dropout, uniform
 from forecast.models.heads.point_heads import Head
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import RecurrentState
@@ -30,11 +31,13 @@ class TeacherForcing(nn.Module):
         self.first, self.last, self.steps = first, last, steps
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
-    def share(self) -> float:
-        """Give the share for this batch, and count it."""
+    def share(self) -> float | Tensor:
+        """Give the share for this batch, and count it; a number where it stays the same."""
         if not self.training:
             return 0.0
-        passed = min(int(self.seen) / self.steps, 1.0)
+        if self.first == self.last:
+            return self.first
+        passed = (self.seen / self.steps).clamp(max=1.0)
         self.seen += 1
         return self.first + (self.last - self.first) * passed
 
@@ -57,10 +60,10 @@ class Decoder(nn.Module):
         super().__init__()
         self.head, self.recurrent, self.coding = head, recurrent, coding
         self.target_count = target_count
-        self.dropout = nn.Dropout(recurrent.dropout)
+        self.dropout = Dropout(recurrent.dropout)
         self.output = nn.Linear(recurrent.hidden_size, target_count * head.size)
 
-    def forward(self, prompt: Prompt, target: Tensor | None, share: float) -> Tensor:
+    def forward(self, prompt: Prompt, target: Tensor | None, share: float | Tensor) -> Tensor:
         """Decode all steps.
 
         Parameters
@@ -69,16 +72,16 @@ class Decoder(nn.Module):
             Where to start, and what the steps read beside the value before them.
         target : Tensor, optional
             (B, H, T) true values, in training.
-        share : float
+        share : float or Tensor
             Probability, for each window and step, of being fed the true value; where that is
-            missing, the own output is fed. At 1 all steps run at once and a missing value is fed
-            as missing.
+            missing, the own output is fed. At the number 1 all steps run at once and a missing
+            value is fed as missing.
 
         Returns
         -------
         Head parameters (B, H, T, O) in scaled units.
         """
-        if target is not None and share >= 1.0:
+        if target is not None and isinstance(share, float) and share >= 1.0:
             before = torch.cat([prompt.newest, target[:, :-1]], dim=1)
             return self._run(before, prompt, prompt.others, prompt.state)[0]
         before, state, steps = prompt.newest, prompt.state, []
@@ -86,9 +89,9 @@ class Decoder(nn.Module):
             params, state = self._run(before, prompt, others, state)
             steps.append(params)
             before = self.head.point(params)
-            if target is not None and share > 0.0:
+            if target is not None and (isinstance(share, Tensor) or share > 0.0):
                 true = target[:, t : t + 1]
-                drawn = torch.rand(len(true), 1, 1, device=true.device) < share
+                drawn = uniform([len(true), 1, 1], true.device) < share
                 before = torch.where(drawn & ~torch.isnan(true), true, before)
         return torch.cat(steps, dim=1)
 

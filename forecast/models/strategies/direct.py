@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from forecast.models.draws import Dropout
 from forecast.models.heads.point_heads import Head
 from forecast.models.recurrent.padded_stack import Recurrent
 from forecast.models.recurrent.stacks import CellOptions
@@ -46,7 +47,7 @@ class Direct(nn.Module):
         width = coding.width(sizes.target_count) + sizes.past_count + sizes.known_count
         self.recurrent = Recurrent(width + self.static_entry.width, options)
         self.static_entry.feed(self.recurrent.state_size)
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         hidden, outputs = options.hidden_size, sizes.target_count * head.size
         self.step_shape = nn.Linear(hidden, sizes.horizon * outputs)
         if sizes.known_count:

@@ -3,6 +3,9 @@
 Shapes: B batch, L context, H horizon, T targets, P past, K known.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -46,8 +49,14 @@ class EncoderDecoder(nn.Module):
         width = coding.width(sizes.target_count) + sizes.known_count + self.static_entry.width
         self.encoder = Recurrent(width + sizes.past_count, options)
         self.static_entry.feed(self.encoder.state_size)
-        self.decoder = Decoder(head, Recurrent(width, options), coding, sizes.target_count)
+        given = replace(
+            options, initial_state="zero"
+        )  # the decoder starts from the encoder's state
+        self.decoder = Decoder(head, Recurrent(width, given), coding, sizes.target_count)
         self.teacher_forcing = TeacherForcing(*teacher_forcing)
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
+            _without_decoder_start
+        )
 
     def forward(
         self, past: Tensor, known: Tensor, static: Tensor, target: Tensor | None = None
@@ -84,3 +93,8 @@ class EncoderDecoder(nn.Module):
         share = self.teacher_forcing.share()
         params: Tensor = self.decoder(prompt, target if self.training else None, share)
         return params
+
+
+def _without_decoder_start(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Drop a learned first state of the decoder, which older bundles hold and nothing ever read."""
+    state.pop(f"{prefix}decoder.recurrent.initial", None)

@@ -59,11 +59,13 @@ class TargetCoding:
 def observed_length(past: Tensor) -> Tensor | None:
     """Count the steps (B,) from each window's first reading on; None when all windows are full.
 
+    Only on a CPU is it looked whether they are: a GPU would have to be waited for.
+
     Steps before the first one that holds any reading (before the series began, or padded) are not
     shown to a network, so that padding changes no forecast. `past` is (B, L, C), NaN = missing.
     """
     absent = torch.isnan(past)
-    if not bool(absent[:, 0].all(dim=-1).any()):
+    if past.device.type == "cpu" and not bool(absent[:, 0].all(dim=-1).any()):
         return None
     present = ~absent.all(dim=-1)
     steps = torch.arange(past.shape[1], 0, -1, device=past.device)

@@ -46,9 +46,6 @@ def window_scale(targets: Tensor, mode: Normalization) -> WindowScale:
 
 def last_observed(targets: Tensor) -> Tensor:
     """Give each window's newest observed value, (B, 1, T); 0 where none is."""
-    newest = targets[:, -1:]
-    if not bool(torch.isnan(newest).any()):
-        return newest
     steps = torch.arange(targets.shape[1], device=targets.device).unsqueeze(-1)
     position = torch.where(torch.isnan(targets), 0, steps).amax(dim=1, keepdim=True)
     return torch.nan_to_num(targets.gather(1, position))

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import gcd
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from forecast.data.windows.train_folds import FoldSpan
+from forecast.models.draws import Dropout
 from forecast.models.heads.point_heads import Head
 from forecast.models.linear.choice import LinearFit
 from forecast.models.linear.features import LinearFeatures, WindowTensors
@@ -129,11 +131,14 @@ class Segment(nn.Module):
         self.known_entry = (
             nn.Linear(width * sizes.known_count, entry, bias=False) if sizes.known_count else None
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         self.output = _small(nn.Linear(hidden, width * head.size))
         self.register_buffer("trust", torch.ones(sizes.target_count))
         candidates = CANDIDATES_PER_SEASON * len(options.seasons) + 1
-        self.gate = _zero(nn.Linear(hidden, width * candidates)) if options.seasons else None
+        mixes = bool(options.seasons) and not coding.categories  # probabilities have no center
+        self.gate = _zero(nn.Linear(hidden, width * candidates)) if mixes else None
+        if coding.categories:
+            self.register_load_state_dict_pre_hook(_without_gate)  # type: ignore[no-untyped-call]
         self.step_effect = (
             StepEffect(sizes.known_count, hidden, head.size, width=width)
             if options.tabled
@@ -185,7 +190,7 @@ class Segment(nn.Module):
         base = scale.location + effect
         location = base + scale.scale * self._center(hidden, values, linear)
         params = self.head.place(raw, location, scale.scale)
-        if linear is None or not bool((self.trust != 1).any()):
+        if linear is None:
             return params
         correction = self.head.point(params) - base - scale.scale * linear.mT
         return self.head.place(raw, location - (1 - self.trust) * correction, scale.scale)
@@ -326,8 +331,7 @@ class Segment(nn.Module):
         targets = targets.reshape(*targets.shape[:2], -1, values.shape[2]).permute(0, 3, 1, 2)
         missing = torch.isnan(targets)
         steps: Tensor = self.embed(torch.nan_to_num(targets))
-        if bool(missing.any()):
-            steps = steps + self.embed_missing(missing.to(steps.dtype))
+        steps = steps + self.embed_missing(missing.to(steps.dtype))
         if self.embed_covariates is not None:
             beside = torch.cat([covariates, known[:, : values.shape[1]]], dim=-1)
             if length is not None:  # nothing before the first reading is shown
@@ -449,6 +453,12 @@ class StepEffect(nn.Module):
         entry = self.known(torch.nan_to_num(future)).unsqueeze(1)
         effect: Tensor = self.output(F.relu(states + entry))
         return effect.transpose(1, 2)
+
+
+def _without_gate(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Drop a gate between naive forecasts, which older bundles of classes hold without effect."""
+    for name in ("weight", "bias"):
+        state.pop(f"{prefix}gate.{name}", None)
 
 
 def _zero(linear: nn.Linear) -> nn.Linear:
