@@ -3,8 +3,10 @@
 Flags, joined by `;` where several hold: `late` (the newest reading is older than the cutoff),
 `missing:NAME` (a covariate without one value in the window), `no_history` (no target value in
 the window), `unseen:NAME` (a label that was not in training, read as missing),
-`fallback:seasonal_naive`, `fallback:climate`. This module never decides silently: whatever it
-replaces is flagged.
+`fallback:seasonal_naive`, `fallback:own_history` (the newest season of a series that is silent for
+longer than the context), `fallback:climate`; of single steps `never_observed` (the series never had
+a reading at that step of the season, and the band holds all that it usually reads). This module
+never decides silently: whatever it replaces is flagged.
 
 Letters: N windows, L context, H horizon, T targets, P past, K known, Q quantile levels.
 """
@@ -36,10 +38,21 @@ class Seen(NamedTuple):
 
 
 class Climate(NamedTuple):
-    """Train mean and standard deviation of the targets (T,), normal deviates of levels (Q,)."""
+    """What is known without the window, as mean and standard deviation.
+
+    Attributes
+    ----------
+    mean : (N, H, T)
+    deviation : (N, T)
+    is_own : (N, T)
+        Whether they are of the series' own history, not of train.
+    deviates : (Q,)
+        Normal deviates of the quantile levels.
+    """
 
     mean: Array
     deviation: Array
+    is_own: NDArray[np.bool_]
     deviates: Array
 
 
@@ -101,12 +114,33 @@ def replace_unusable(
     spread = np.where(has_history, _season_spread(past, season), climate.deviation)
     mean = np.where(has_history[:, None], naive, climate.mean)  # (N, H, T)
     band = mean[..., None] + spread[:, None, :, None] * climate.deviates
-    name = np.where(has_history, "fallback:seasonal_naive", "fallback:climate")
+    without = np.where(climate.is_own, "fallback:own_history", "fallback:climate")
+    name = np.where(has_history, "fallback:seasonal_naive", without)
     joined = join_flags(answer.flag, name)
     return Answer(
         np.where(unusable[:, None], mean, answer.point).astype(np.float32),
         np.where(unusable[:, None, :, None], band, answer.quantiles).astype(np.float32),
         np.where(unusable, joined, answer.flag),
+    )
+
+
+def widened(answer: Answer, past: Array, never: NDArray[np.bool_], deviates: Array) -> Answer:
+    """Let the band of steps that never had a reading (N, H, T) hold what the window usually reads.
+
+    The model has not learnt such a step; its point stays, the band says that nothing is known.
+    """
+    if not never.any():
+        return answer
+    seen = np.isfinite(past)
+    count = np.maximum(seen.sum(axis=1), 1)
+    mean = np.where(seen, past, 0.0).sum(axis=1) / count  # (N, T)
+    deviation = np.sqrt((np.where(seen, past - mean[:, None], 0.0) ** 2).sum(axis=1) / count)
+    usual = (mean[..., None] + deviation[..., None] * deviates)[:, None]  # (N, 1, T, Q)
+    low, high = np.minimum(answer.quantiles, usual), np.maximum(answer.quantiles, usual)
+    wide = np.where(deviates < 0, low, np.where(deviates > 0, high, answer.quantiles))
+    is_wide = never & np.asarray(seen.any(axis=1))[:, None]
+    return answer._replace(
+        quantiles=np.where(is_wide[..., None], wide, answer.quantiles).astype(np.float32)
     )
 
 

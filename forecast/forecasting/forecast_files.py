@@ -22,10 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
+from forecast.forecasting.fallback import join_flags
 from forecast.forecasting.published import SUCCESS, made_by_us, read_success, staging_folder
 from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 
@@ -74,9 +76,16 @@ def forecast_table(forecast: Forecast, panel: Panel, provenance: Provenance) -> 
         columns[f"q{level:g}"] = pa.array(values, pa.float32())
     columns["model_version"] = pa.repeat(pa.scalar(provenance.model_version), rows)
     columns["run_id"] = pa.repeat(pa.scalar(provenance.run_id), rows)
-    flag = np.repeat(forecast.flag.astype(object).reshape(n * targets), horizon)
-    columns["flag"] = pa.array(flag, pa.string())
+    columns["flag"] = pa.array(by_row(_step_flags(forecast)).astype(object), pa.string())
     return pa.table(columns)
+
+
+def _step_flags(forecast: Forecast) -> NDArray[np.str_]:
+    """Give the flag of each step (N, H, T)."""
+    flag = np.repeat(forecast.flag[:, None], forecast.point.shape[1], axis=1)
+    if forecast.never is None or not forecast.never.any():
+        return flag
+    return np.where(forecast.never, join_flags(flag, "never_observed"), flag)
 
 
 def _stamps(time_ns: Any) -> pa.Array:

@@ -20,7 +20,7 @@ from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import WindowIndex, batches
+from forecast.data.windows.windows import Batch, WindowIndex, batches
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
 from forecast.forecasting.calibration import Calibration
@@ -31,9 +31,11 @@ from forecast.forecasting.fallback import (
     flags,
     join_flags,
     replace_unusable,
+    widened,
 )
 from forecast.forecasting.hardship import hardship_of
 from forecast.forecasting.label_codes import in_codes_of, unseen
+from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
 from forecast.forecasting.spread_factors import recentred
@@ -102,7 +104,9 @@ class Forecaster:
             moved = corrected(self._calibrated, self.calibration, spec, panel=panel, answer=answer)
             moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
             is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
-            quantiles = np.where(is_fallback[:, None, :, None], quantiles, moved)
+            kept = is_fallback[:, None]  # (N, 1, T)
+            kept = kept if answer.never is None else kept | answer.never
+            quantiles = np.where(kept[..., None], quantiles, moved)
         return replace(
             answer,
             point=spec.clip(answer.point, axis=2),
@@ -135,17 +139,24 @@ class Forecaster:
     def _calibrated(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
         """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""
         windows = self.spec.windows(panel, self.network.past_scale.device)
-        answers = [self._answer(one) for one in batches(windows, index, batch_size=batch_size)]
+        spec = self.spec
+        history = OwnHistory(panel, horizon=spec.horizon, season=spec.season)
+        answers, never = [], []
+        for batch in batches(windows, index, batch_size=batch_size):
+            past = history.of(*_positions(batch), _past_targets(batch))
+            answers.append(self._answer(batch, past))
+            never.append(past.never)
         return Forecast(
             series=np.asarray(index.series),
             cutoff=np.asarray(index.cutoff),
             point=np.concatenate([one.point for one in answers]),
             quantiles=np.concatenate([one.quantiles for one in answers]),
-            levels=np.array(self.spec.levels),
+            levels=np.array(spec.levels),
             flag=np.concatenate([one.flag for one in answers]),
+            never=np.concatenate(never),
         )
 
-    def _answer(self, batch: Any) -> Answer:
+    def _answer(self, batch: Batch, past: Past) -> Answer:
         """Forecast one batch, calibrated, flagged, with fallbacks."""
         spec = self.spec
         point, quantiles = self.raw(batch)
@@ -156,20 +167,27 @@ class Forecaster:
             moved = self.calibration.apply(quantiles, lack, spec.levels)
             quantiles = moved.astype(np.float32)
         flag = flags(seen, target_count=len(spec.targets), past=spec.past, known=spec.known)
+        climate = self._climate(batch, past)
+        answer = Answer(point, quantiles, flag)
+        answer = widened(answer, _past_targets(batch), past.never, climate.deviates)
         return replace_unusable(
-            Answer(point, quantiles, flag),
+            answer,
             seen,
             season=spec.season,
-            climate=self._climate(),
+            climate=climate,
             trusts_cold_start=spec.min_observed == 0,
         )
 
-    def _climate(self) -> Climate:
-        count = len(self.spec.targets)
+    def _climate(self, batch: Batch, past: Past) -> Climate:
+        """Give what the series' own history says, and train statistics where it has none."""
+        count, row = len(self.spec.targets), batch.scale_row.cpu().numpy()
+        location, scale = (part[row][:, :count] for part in self.scaler.table())
         deviates = [NormalDist().inv_cdf(level) for level in self.spec.levels]
+        is_own = np.isfinite(past.deviation)
         return Climate(
-            self.scaler.location[:count],
-            self.scaler.scale[:count],
+            np.where(is_own[:, None], past.mean, location[:, None]),
+            np.where(is_own, past.deviation, scale),
+            is_own,
             np.array(deviates, np.float32),
         )
 
@@ -274,6 +292,15 @@ class Forecaster:
             calibration=calibration,
             origin=manifest["origin"],
         )
+
+
+def _positions(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return batch.series.cpu().numpy(), batch.cutoff.cpu().numpy()
+
+
+def _past_targets(batch: Batch) -> NDArray[np.float32]:
+    """Targets of the context, (N, L, T)."""
+    return batch.past[..., : batch.target.shape[2]].cpu().numpy()
 
 
 def assemble(architecture: Architecture, head: HeadSpec, *, spec: Spec, scaler: Scaler) -> Network:

@@ -144,7 +144,7 @@ def test_bounds_hold_and_fallbacks_stay(trained):
     index = every_cutoff(1090, 1091)
     plain = without_past(bounded).predict(gone, index)
     live = bounded.predict(gone, index)
-    assert plain.flag[0, 0] == "no_history;fallback:climate"
+    assert plain.flag[0, 0] == "no_history;fallback:own_history"
     assert_array_equal(live.quantiles[0], plain.quantiles[0])
     assert live.quantiles.min() >= 9.0
     assert live.quantiles.max() <= 11.0

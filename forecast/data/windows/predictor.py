@@ -28,6 +28,8 @@ class Forecast:
         Quantile levels, ascending.
     flag : (N, T) str
         Empty when all is well, else why the forecast is a fallback.
+    never : (N, H, T) bool, optional
+        Steps of the season at which the series never had a reading before the cutoff.
     """
 
     series: NDArray[np.int64]
@@ -36,6 +38,7 @@ class Forecast:
     quantiles: NDArray[np.float32]
     levels: NDArray[np.float64]
     flag: NDArray[np.str_]
+    never: NDArray[np.bool_] | None = None
 
 
 class Predictor(Protocol):
