@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 from forecast.config.data import Csv
 from forecast.data.tables.line_styles import Relined, relined
 from forecast.data.tables.opened_table import Piece, Ragged
+from forecast.data.tables.ragged_bytes import CountableRows
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import DAMAGE, HEAD_BYTES, Headed, damaged
 from forecast.errors import ConfigError, DataError
@@ -110,8 +111,11 @@ class CsvTable:
     ) -> Iterator[pa.RecordBatch]:
         """Yield record batches of the columns whose names are these positions, as these types."""
         quote = self.style.quote or False
+        stream: Headed | Relined | CountableRows = self._stream
+        if self.encoding == "utf-8" and isinstance(stream, Headed) and not self._spans_lines:
+            stream = CountableRows(stream, len(self.names), self._separator, self.style.quote)
         reader = pacsv.open_csv(
-            pa.PythonFile(self._stream, mode="r"),
+            pa.PythonFile(stream, mode="r"),
             read_options=pacsv.ReadOptions(
                 column_names=[str(place) for place in range(len(self.names))],
                 skip_rows=self._skip,

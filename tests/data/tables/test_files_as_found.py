@@ -244,3 +244,13 @@ def test_faults_are_those_of_the_whole_file(tmp_path):
     )
     with pytest.raises(DataError, match=r"'x' \(100,000 in this file\)"):
         readings(put(tmp_path, "t.csv", "ds,y\n" + rows), targets="y")
+
+
+def test_a_ragged_row_that_is_no_text_is_counted_all_the_same(tmp_path):
+    table = b"ds,y,note\n2024-01-01,1,\xff\n2024-01-02,\xff\n2024-01-03,3,x\n"
+    path = put(tmp_path, "t.csv", table)
+    with pytest.raises(DataError, match=r"line 3: 2 values where the header has 3"):
+        readings(path)
+    assert readings(path, bad_rows="drop") == [("series", 0, 1.0), ("series", 48, 3.0)]
+    with pytest.raises(DataError, match=r"not utf-8 text"):
+        readings(path, bad_rows="drop", categories=["note"], covariates={"past": ["note"]})
