@@ -16,6 +16,7 @@ from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.ragged_bytes import CountableRows
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import DAMAGE, HEAD_BYTES, Headed, damaged
+from forecast.data.tables.tap import Tap
 from forecast.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
@@ -110,12 +111,19 @@ class CsvTable:
         self, kinds: dict[str, pa.DataType], nulls: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """Yield record batches of the columns whose names are these positions, as these types."""
-        quote = self.style.quote or False
         stream: Headed | Relined | CountableRows = self._stream
         if self.encoding == "utf-8" and isinstance(stream, Headed) and not self._spans_lines:
             stream = CountableRows(stream, len(self.names), self._separator, self.style.quote)
-        reader = pacsv.open_csv(
-            pa.PythonFile(stream, mode="r"),
+        with Tap(stream) as tap:
+            yield from self._open(tap, kinds, nulls)
+
+    def _open(
+        self, tap: Tap, kinds: dict[str, pa.DataType], nulls: Sequence[str]
+    ) -> pa.RecordBatchReader:
+        """Return Arrow's reader of the rows; it reads ahead."""
+        quote = self.style.quote or False
+        return pacsv.open_csv(
+            pa.PythonFile(tap, mode="r"),
             read_options=pacsv.ReadOptions(
                 column_names=[str(place) for place in range(len(self.names))],
                 skip_rows=self._skip,
@@ -136,7 +144,6 @@ class CsvTable:
                 strings_can_be_null=True,
             ),
         )
-        yield from reader
 
     def _note_ragged(self, row: Any) -> str:
         """Leave out a row with too few or too many values, and remember it."""
