@@ -12,6 +12,8 @@ from forecast.data.chunk import SeriesIds
 LEAST_HITS = 5
 TIMES_NEAR = 2
 FEW = 0.005
+ROUND = (200.0, 99.9, 6999.0)
+"""Positive marks that a column in steps of 100 or of 0.1 holds as readings too."""
 
 
 def mark_findings(
@@ -53,6 +55,8 @@ def _markers(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
     """
     for spot, (series, time) in sorted(marks.first.items()):
         mark, hits = float(KNOWN_MARKS[spot]), int(marks.hits[spot])
+        if mark in ROUND:
+            continue
         is_odd = marks.floor >= 0 if mark < 0 else _stands_alone(hits, int(marks.near[spot]))
         if is_odd and hits < marks.count:
             rest = "is negative" if mark < 0 else f"lies within {NEAR:.0%} of it"

@@ -73,12 +73,11 @@ class CountableRows(io.RawIOBase):
 
     def _count(self, text: str) -> int:
         """Return how many values a row has."""
-        quoting = csv.QUOTE_MINIMAL if self._quote else csv.QUOTE_NONE
         rows = csv.reader(
             [text.rstrip("\r")],
             delimiter=self._separator,
             quotechar=self._quote or None,
-            quoting=quoting,
+            quoting=csv.QUOTE_MINIMAL if self._quote else csv.QUOTE_NONE,
         )
         try:
             return len(next(rows, []))

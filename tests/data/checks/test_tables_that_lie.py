@@ -107,6 +107,11 @@ def test_two_markers_in_one_column_are_both_named(found):
     assert settings == {"data.missing: {y: [-999]}", "data.missing: {y: [-9999]}"}
 
 
+def test_readings_in_steps_of_a_hundred_are_no_marker(found):
+    values = np.random.default_rng(0).integers(1, 20, 2000) * 100
+    assert alarms(found(one(values))) == set()
+
+
 def rooms(broken):
     """Return the temperatures of twenty rooms, one of them replaced."""
     series = {f"r{room:02d}": waves(480, 22, seed=room, width=1) for room in range(20)}
