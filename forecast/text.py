@@ -42,3 +42,14 @@ def age_text(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{int(seconds // length)}{unit}"
     return f"{int(seconds // 60)}min"
+
+
+def better_by(own: float, other: float) -> str:
+    """Return by which share an error is below another's, empty where the other has none.
+
+    >>> better_by(0.8, 1.0), better_by(1.5, 1.0), better_by(0.1, 0.0), better_by(0.1, float("nan"))
+    ('+20 %', '-50 %', '', '')
+    """
+    if not (math.isfinite(own) and math.isfinite(other) and other > 0):
+        return ""
+    return f"{100 * (1 - own / other):+.0f} %"

@@ -115,8 +115,13 @@ def evaluate(
     """Backtest the champion beside the baselines; write the HTML report."""
     settings = load_config(config, overrides or ())
     from pipelines.jobs.evaluate import run
+    from pipelines.process.alerts import watched
 
-    return run(settings, days=days, first=first, last=last, version=version, bundle=bundle)
+    return watched(
+        settings,
+        "evaluate",
+        lambda: run(settings, days=days, first=first, last=last, version=version, bundle=bundle),
+    )
 
 
 @app.command()
@@ -133,8 +138,13 @@ def predict(
     """Write the champion's forecasts from the newest readings."""
     settings = load_config(config, overrides or ())
     from pipelines.jobs.predict import run
+    from pipelines.process.alerts import watched
 
-    return run(settings, cutoff=cutoff, first=first, last=last, template=template)
+    return watched(
+        settings,
+        "predict",
+        lambda: run(settings, cutoff=cutoff, first=first, last=last, template=template),
+    )
 
 
 @app.command()
@@ -142,8 +152,9 @@ def score(config: ConfigPath, overrides: Overrides = None) -> int | None:
     """Join past forecasts with the readings that arrived: error, coverage, drift."""
     settings = load_config(config, overrides or ())
     from pipelines.jobs.score import run
+    from pipelines.process.alerts import watched
 
-    return run(settings)
+    return watched(settings, "score", lambda: run(settings))
 
 
 @app.command()
@@ -156,8 +167,9 @@ def retrain(
     """Train a challenger if due; it becomes champion only through the gate."""
     settings = load_config(config, overrides or ())
     from pipelines.jobs.retrain import run
+    from pipelines.process.alerts import watched
 
-    return run(settings, force=force, dry_run=dry_run)
+    return watched(settings, "retrain", lambda: run(settings, force=force, dry_run=dry_run))
 
 
 @app.command()
@@ -197,6 +209,15 @@ def schedule_list(config: ConfigPath, overrides: Overrides = None) -> int | None
     from pipelines.jobs.schedule import show
 
     return show(settings)
+
+
+@schedule_app.command("health")
+def schedule_health(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Say whether the service works, for a probe: exit code 0 or 1."""
+    settings = load_config(config, overrides or ())
+    from pipelines.jobs.schedule import health
+
+    return health(settings)
 
 
 @schedule_app.command("export")

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from forecast.config.alert import Alert
 from forecast.config.base import Section
 from forecast.config.data import Data
 from forecast.config.duration import count_steps, duration_s, is_below_day, steps_of_season
@@ -43,6 +44,8 @@ class Config(Section):
     """The gate of a new model."""
     monitor: Monitor = Monitor()
     """What counts as trouble."""
+    alert: Alert = Alert()
+    """Who is told of trouble."""
     tune: Tune = Tune()
     """The search."""
 

@@ -86,6 +86,9 @@ class Monitor(Section):
     max_age: Duration | None = None
     """Age of a series' newest reading, by the clock, above which its forecasts are flagged `stale`;
     a horizon and a step unless set: older, and every step of the forecast is already over."""
+    allow_no_champion: bool = False
+    """Whether `predict` exits with 0 where there is no champion, and a seasonal naive forecast is
+    written in its place; by default it is written, and the exit code says what is missing."""
 
 
 class Tune(Section):

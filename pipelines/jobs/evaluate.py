@@ -13,6 +13,7 @@ import numpy as np
 from forecast.config.duration import steps_within
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.beside import MODEL, SEASONAL
+from forecast.text import better_by
 from pipelines.pages.evaluation_page import Findings, figures_of, page_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
@@ -193,7 +194,7 @@ def _show(config: Config, findings: Findings) -> None:
         [
             findings.subject if name == MODEL else name,
             *(one.get(score, math.nan) for score in SCORES),
-            "" if name == MODEL else f"{100 * (1 - own / one['mae']):+.0f} %",
+            "" if name == MODEL else better_by(own, one["mae"]),
         ]
         for name, one in scores.items()
     ]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from forecast.data.windows.windows import WindowIndex
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError, DataError, ForecastError, ModelError, TrackingError
 from forecast.forecasting.forecast_files import (
     CutoffFolder,
     Provenance,
@@ -21,11 +21,12 @@ from forecast.forecasting.forecast_files import (
     quantile_columns,
     read_forecasts,
 )
-from forecast.forecasting.published import remove_stale_staging
+from forecast.forecasting.published import SUCCESS, remove_stale_staging
 from forecast.forecasting.spec import index_at
 from forecast.ranks import Group, group
 from forecast.ranks.store import agree
 from forecast.text import decimals_of
+from pipelines.process.alerts import tell
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
@@ -34,7 +35,10 @@ from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.known_covariates_template import write_template
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.remarks import Remarks
+from pipelines.steps.stand_in import FLAG, VERSION, StandIn
 from pipelines.tracking import champion_bundle
+from pipelines.tracking.last_champion import champion_or_last
+from pipelines.tracking.registry import is_cached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +49,10 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.forecasting.forecaster import Forecaster
+    from forecast.data.windows.predictor import Predictor
 
 WINDOWS_AT_ONCE = 4096  # of a backfill: many cutoffs share the forward passes
+STALE_REGISTRY = "stale_registry"
 SHOWN_SERIES = 4
 SHOWN_STEPS = 24
 
@@ -57,10 +62,22 @@ class Job(NamedTuple):
 
     config: Config
     panel: Panel
-    forecaster: Forecaster
+    model: Model
     provenance: Provenance
     group: Group
     remarks: Remarks
+
+
+class Model(NamedTuple):
+    """What forecasts, and what holds of all its rows."""
+
+    predictor: Predictor
+    horizon: int
+    version: str
+    run_id: str
+    flags: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    fault: ForecastError | None = None  # why the champion does not forecast
 
 
 def run(
@@ -93,27 +110,69 @@ def run(
             write_template(config, panel, template)
             return None
         cutoffs = _cutoffs(config, panel, (cutoff, first, last))
-        wanted = agree("champion", lambda: champion_bundle(config).version)
-        bundle, version, run_id = champion_bundle(config, wanted)
-        from forecast.forecasting.forecaster import Forecaster
-
-        forecaster = Forecaster.load(bundle)
+        model = _model(config, panel, int(cutoffs[0]))
         is_newest = cutoff is None and first is None and last is None
-        remarks = Remarks.of(config, panel, freshness=is_newest, horizon=forecaster.spec.horizon)
+        remarks = Remarks.of(
+            config, panel, freshness=is_newest, horizon=model.horizon, flags=model.flags
+        )
         provenance = Provenance(
-            model_version=str(version),
-            run_id=run_id,
+            model_version=model.version,
+            run_id=model.run_id,
             config_fingerprint=config_fingerprint(config),
             data_fingerprint=panel.fingerprint,
             condition=remarks.digest,
         )
-        job = Job(config, panel, forecaster, provenance, group(), remarks)
+        job = Job(config, panel, model, provenance, group(), remarks)
         folders = _write_all(job, cutoffs)
     if job.group.rank == 0:
         _show(config, folders[-1], written=len(folders))
-        for line in remarks.lines:
+        for line in (*model.lines, *remarks.lines):
             say(f"{config.name}: {line}", error=True)
+    if remarks.freshness is not None:
+        tell(config, "stale", remarks.freshness.said(panel.series_ids))
+        tell(config, "registry", "; ".join(model.lines) or None)
+    if model.fault is not None and not config.monitor.allow_no_champion:
+        raise model.fault
     return None
+
+
+def _model(config: Config, panel: Panel, oldest: int) -> Model:
+    """Return the champion, the last known one where the registry is away, or the stand-in."""
+    answer = agree("champion", lambda: _asked(config))
+    if "fault" in answer:
+        fault = (ModelError if answer["kind"] == ModelError.exit_code else TrackingError)(
+            f"{answer['fault']}; a seasonal naive forecast is written in its place, flagged {FLAG}"
+        )
+        stand_in = StandIn.fit(config, panel, oldest)
+        if stand_in is None:
+            raise type(fault)(answer["fault"])
+        told = (str(fault),) if config.monitor.allow_no_champion else ()
+        return Model(stand_in, config.horizon, VERSION, "", (), told, fault)
+    from forecast.forecasting.forecaster import Forecaster
+
+    version, run_id = answer["version"], answer["run_id"]
+    folder = config.work_folder.absolute() / "bundles" / str(version)
+    if not is_cached(folder, run_id):  # a machine of its own
+        folder = champion_bundle(config, version).path
+    forecaster = Forecaster.load(folder)
+    model = Model(forecaster, forecaster.spec.horizon, str(version), run_id)
+    if not answer["unasked"]:
+        return model
+    line = (
+        f"{answer['unasked']}; version {version}, the last known champion, forecasts in the "
+        f"meantime, flagged {STALE_REGISTRY}"
+    )
+    return model._replace(flags=(STALE_REGISTRY,), lines=(line,))
+
+
+def _asked(config: Config) -> dict[str, Any]:
+    """Return which version is the champion, or why there is none, as plain values."""
+    try:
+        found = champion_or_last(config)
+    except (ModelError, TrackingError) as fault:
+        return {"fault": str(fault), "kind": fault.exit_code}
+    bundle = found.bundle
+    return {"version": bundle.version, "run_id": bundle.run_id, "unasked": found.unasked}
 
 
 def _cutoffs(
@@ -150,12 +209,14 @@ def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
     """Write every cutoff that is not there yet; return the folders of all, oldest first."""
     folders = {int(cutoff): _folder(job, int(cutoff)) for cutoff in cutoffs}
     due = [cutoff for cutoff, folder in folders.items() if not folder.is_done()]
+    if job.model.fault is not None:  # what a champion has written is better
+        due = [cutoff for cutoff in due if not (folders[cutoff].path / SUCCESS).exists()]
     if job.group.rank == 0:
         remove_stale_staging(
             job.config.output_folder, keep=[folders[cutoff].staging for cutoff in due]
         )
     count = len(job.panel.series_ids)
-    rows = count * len(job.panel.targets) * job.forecaster.spec.horizon
+    rows = count * len(job.panel.targets) * job.model.horizon
     at_once = max(1, WINDOWS_AT_ONCE // count)
     for begin in range(0, len(due), at_once):
         some = due[begin : begin + at_once]
@@ -192,7 +253,7 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
         np.concatenate([part.series[mine] for part in parts]),
         np.concatenate([part.cutoff[mine] for part in parts]),
     )
-    answer = job.forecaster.predict(job.panel, index)
+    answer = job.model.predictor.predict(job.panel, index)
     answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series))
     rows = forecast_table(answer, job.panel, job.provenance)
     each = rows.num_rows // len(cutoffs)

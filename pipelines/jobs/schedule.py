@@ -5,22 +5,24 @@ Every job is a process of its own, so that a fault in one ends no other.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from forecast.errors import ConfigError
+from pipelines.process.alerts import read_alerts
 from pipelines.process.clock import Clock, MovedClock, WallClock, minute_text, parse_instant
 from pipelines.process.clock import now as current_instant
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
-from pipelines.scheduling.cron import due_times
 from pipelines.scheduling.ledger import FAILED, PENDING, SKIPPED, Attempt, Ledger
 from pipelines.scheduling.plan import ledger_path, plan_of
 from pipelines.scheduling.scheduler import Plan, Scheduler
+from pipelines.scheduling.status import STATUS, complaints, read_status, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
 
     from forecast.config import Config
 
@@ -90,21 +92,61 @@ def show(config: Config) -> int | None:
     1 where the last run of some job failed (a health check), None where all is well.
     """
     plan = plan_of(config, ())
-    is_there = ledger_path(config).exists()
-    ledger = Ledger(ledger_path(config)) if is_there else None
     zone = ZoneInfo(plan.timezone)
-    rows, has_failed = [], False
-    for verb, cron in plan.crons.items():
-        due = next(due_times(cron, plan.timezone, after=current_instant()))
-        last = ledger.last(verb) if ledger else None
-        has_failed |= last is not None and last.exit_code not in (0, None)
-        counts = [ledger.count(verb, s) if ledger else 0 for s in (PENDING, FAILED, SKIPPED)]
-        rows.append([verb, cron, _local(due, zone), *_result(last, zone), *counts])
-    columns = ["job", "cron", "next due", "last due", "result", "waiting", "failed", "skipped"]
+    with _ledger(config) as ledger:
+        status = status_of(plan, ledger, current_instant())
+        lasts = {verb: ledger.last(verb) if ledger else None for verb in plan.crons}
+    rows: list[list[object]] = []
+    for verb, job in status["jobs"].items():
+        counts = [job[state] for state in (PENDING, FAILED, SKIPPED)]
+        times = [_told(job["next_due"], zone), *_result(lasts[verb], zone)]
+        rows.append([verb, job["cron"], *times, _told(job["last_good"], zone), *counts])
+    columns = ["job", "cron", "next due", "last due", "result", "last good"]
+    columns += ["waiting", "failed", "skipped"]
     table(f"{config.name}: schedule in {plan.timezone}", columns, rows)
-    if ledger:
-        ledger.close()
+    for key, one in read_alerts(config.work_folder).items():
+        say(f"{key} since {one['since']}: {one['text']}")
+    has_failed = any(job["exit_code"] not in (0, None) for job in status["jobs"].values())
     return 1 if has_failed else None
+
+
+def health(config: Config) -> int | None:
+    """Say in one line each what is wrong with the service, for a probe.
+
+    Returns
+    -------
+    1 where the loop does not run, a job failed or waits for longer than `schedule.time_limit`, or
+    an alert stands; None where all is well.
+    """
+    plan = plan_of(config, ())
+    now = current_instant()
+    with _ledger(config) as ledger:
+        status = status_of(plan, ledger, now)
+    written = read_status(config.work_folder / STATUS)
+    found = complaints(status, written, now=now, limit=plan.time_limit)
+    found += [f"{key}: {one['text']}" for key, one in read_alerts(config.work_folder).items()]
+    for one in found:
+        say(f"{config.name}: {one}", error=True)
+    if not found:
+        say(f"{config.name}: healthy")
+    return 1 if found else None
+
+
+@contextmanager
+def _ledger(config: Config) -> Iterator[Ledger | None]:
+    """Open the ledger where there is one; a look creates none."""
+    if not ledger_path(config).exists():
+        yield None
+        return
+    ledger = Ledger(ledger_path(config))
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _told(instant: str | None, zone: ZoneInfo) -> str:
+    return "-" if instant is None else _local(datetime.fromisoformat(instant), zone)
 
 
 def _clock(ledger: Ledger, plan: Plan, start: str | None) -> Clock:

@@ -16,15 +16,17 @@ import pandas as pd
 
 from forecast.config.duration import duration_s, steps_within
 from forecast.data.panel.panel import instant_text
-from forecast.errors import DataError
+from forecast.errors import DataError, TrackingError
 from forecast.forecasting.bundle import read_manifest
+from pipelines.process.alerts import tell
 from pipelines.process.clock import minute_text
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.gate import write_findings
 from pipelines.steps.prepared_panel import prepare
-from pipelines.tracking import champion_bundle, start_run
+from pipelines.tracking import start_run
+from pipelines.tracking.last_champion import champion_or_last
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 SCORES = "scores.parquet"  # sums of every (cutoff, version, target, step); in the work folder
 STEPS = "scores_per_step.csv"  # rates of every (span, target, step)
+UNRECORDED = "score_unrecorded"  # there while the newest scores are not in MLflow
 RUN = "score_run.json"  # the MLflow run that a version's scores go to
 SPANS_DAYS = (7.0, 28.0)
 LEAST_HORIZONS = 3  # scored of each series before anything is called drift
@@ -69,20 +72,41 @@ def run(config: Config) -> int | None:
         old = _read(path)
         newest = newest_reading(config, panel)
         scores = update(config, panel, old, newest)
-        is_new = old is None or not scores.equals(old)
+        unrecorded = config.work_folder / UNRECORDED
+        is_new = old is None or not scores.equals(old) or unrecorded.exists()
         champion = _champion(config)
         verdict = judge(config, panel, scores, champion, newest)
         steps = per_step(scores, newest)
         if is_new:
+            unrecorded.touch()
             _write(path, scores)
             _write(config.work_folder / STEPS, steps)
         write_findings(config.work_folder, champion.version, verdict.findings)
         _show(config, scores, champion, newest)
-        for finding in verdict.findings:
-            say(f"ALERT {config.name}: {finding}")
+        _tell(config, verdict.findings)
         if is_new:
-            _record(config, champion, verdict, int(newest.timestamp() // 60))
+            _record_or_tell(config, champion, verdict, int(newest.timestamp() // 60))
     return None
+
+
+def _tell(config: Config, findings: Sequence[str]) -> None:
+    """Print what is amiss, and send what has changed."""
+    coverage = [one for one in findings if one.startswith("interval drift")]
+    drift = [one for one in findings if one not in coverage]
+    for finding in findings:
+        say(f"ALERT {config.name}: {finding}")
+    tell(config, "drifted", "; ".join(drift) or None)
+    tell(config, "coverage", "; ".join(coverage) or None)
+
+
+def _record_or_tell(config: Config, champion: Champion, verdict: Verdict, step: int) -> None:
+    """Log to MLflow; where it is away the tables stand, and the next run logs."""
+    try:
+        _record(config, champion, verdict, step)
+    except TrackingError as cause:
+        say(f"{config.name}: not recorded yet, the next score does it: {cause}", error=True)
+    else:
+        (config.work_folder / UNRECORDED).unlink(missing_ok=True)
 
 
 def newest_reading(config: Config, panel: Panel) -> pd.Timestamp:
@@ -146,7 +170,8 @@ def judge(
         rows = rates(newest_span(own, until=newest, days=span))
         numbers |= {f"live_{name}_{span:g}d": value for name, value in rows.items()}
     seen = rates(newest_span(own, until=newest, days=days))
-    numbers["error_ratio"] = seen["mae"] / champion.test_mae
+    trained = champion.test_mae if champion.test_mae > 0 else math.nan  # a part without rain: 0
+    numbers["error_ratio"] = seen["mae"] / trained
     numbers |= {f"psi_{name}": v for name, v in _psi(config, panel, champion, newest).items()}
     least = LEAST_HORIZONS * config.horizon * len(panel.series_ids)
     findings = _findings(config, numbers, seen if seen["count"] >= least else None, champion)
@@ -205,7 +230,9 @@ def _psi(
 
 
 def _champion(config: Config) -> Champion:
-    found = champion_bundle(config)
+    found, unasked = champion_or_last(config)
+    if unasked:
+        say(f"{unasked}; judged is version {found.version}, the last known champion", error=True)
     origin = read_manifest(found.path)["origin"]
     error = origin.get("metrics", {}).get("test_mae", math.nan)
     return Champion(found.version, origin.get("data_until"), float(error))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from forecast.evaluation.beside import MODEL
 from forecast.ranks import rank
+from forecast.text import better_by
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
@@ -105,7 +106,7 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
             one["mae"],
             one["rmse"],
             one.get("coverage_80", math.nan),
-            "" if name == MODEL else f"{100 * (1 - own / one[metric]):+.0f} %",
+            "" if name == MODEL else better_by(own, one[metric]),
         ]
         for name, one in scores.items()
         if metric in one

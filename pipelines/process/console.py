@@ -1,13 +1,17 @@
 """What a job tells the person who runs it: lines, tables, progress; decides nothing.
 
-On a terminal tables and progress are drawn by rich; in a log they are plain lines.
+On a terminal tables and progress are drawn by rich; in a log they are plain lines, with
+`FORECAST_LOG=json` lines of JSON.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from forecast.ranks import is_first
@@ -20,18 +24,30 @@ LOG_EVERY_S = 10.0  # in a log, progress writes a line at most this often
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print one message as it is, at once; to standard error if `error`.
+    """Print one message at once, to standard error if `error`; as JSON with `FORECAST_LOG=json`.
 
     Of several processes that do one job the first speaks.
     """
     if not is_first():
         return
+    if is_json():
+        text = _line(text, level="error" if error else "info")
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def is_json() -> bool:
+    """Whether every message is a line of JSON: `FORECAST_LOG=json`."""
+    return os.environ.get("FORECAST_LOG") == "json"
+
+
+def _line(text: str, *, level: str, **more: object) -> str:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"at": at, "level": level, "pid": os.getpid(), "message": text, **more})
 
 
 def is_terminal() -> bool:
     """Whether this process may draw on a terminal."""
-    return sys.stdout.isatty() and is_first()
+    return sys.stdout.isatty() and is_first() and not is_json()
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -41,7 +57,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
         for i in range(len(columns))
     ]
-    if is_terminal():
+    if is_json():
+        named = [dict(zip(columns, row, strict=True)) for row in cells]
+        print(_line(title, level="info", rows=named), flush=True)
+    elif is_terminal():
         _rich_table(title, columns, cells, is_number)
     else:
         say(_plain_table(title, columns, cells, is_number))

@@ -155,6 +155,15 @@ class Ledger:
         )
         return None if row is None else _attempt(Job(verb, _instant(row[4])), row)
 
+    def last_good(self, verb: str) -> Attempt | None:
+        """Return the newest attempt at a verb that ended with 0."""
+        row = self._one(
+            "SELECT attempt, started, ended, exit_code, due FROM attempts "
+            "WHERE verb = ? AND exit_code = 0 ORDER BY due DESC, attempt DESC LIMIT 1",
+            verb,
+        )
+        return None if row is None else _attempt(Job(verb, _instant(row[4])), row)
+
     def count(self, verb: str, state: str) -> int:
         """Return how many runs of a verb are in a state."""
         row = self._one("SELECT COUNT(*) FROM jobs WHERE verb = ? AND state = ?", verb, state)

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from forecast.config.duration import duration_s
+from pipelines.process.alerts import tell
 from pipelines.scheduling.scheduler import VERBS, Plan
+from pipelines.scheduling.status import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,8 @@ def plan_of(config: Config, overrides: Sequence[str]) -> Plan:
             *(sys.executable, "-m", "pipelines.cli", verb, os.fspath(config.path)),
             *sets,
         ],
+        tell=lambda kind, verb, text: tell(config, kind, text, about=verb),
+        status=config.work_folder / STATUS,
     )
 
 

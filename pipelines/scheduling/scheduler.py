@@ -16,15 +16,18 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from pipelines.process.alerts import SCHEDULED
 from pipelines.process.clock import SLICE_S, VARIABLE, Clock, minute_text
 from pipelines.process.console import say
 from pipelines.scheduling.cron import due_between, due_times
 from pipelines.scheduling.ledger import DONE, FAILED, SKIPPED, Job, Ledger
+from pipelines.scheduling.status import status_of, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import FrameType
 
 VERBS = ("predict", "score", "evaluate", "retrain")  # what is due together runs in this order
@@ -34,7 +37,11 @@ TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # starts in all by exit code; config, model: 
 TRIES_INTERRUPTED = 3  # of a job that a signal or a crash ended
 BACK_OFF_S = (30, 120, 300)  # between two starts of one job; the last one repeats
 LATE_S = 60.0  # a start later than this is reported as late
+SHOW_EVERY = timedelta(minutes=1)
 CLOCK_STEP = timedelta(minutes=5)  # a clock set back by less is being adjusted, not mended
+
+
+Trouble = Literal["failed", "late", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,11 @@ class Plan:
         A job that runs longer is stopped and has failed.
     command
         The process of a verb, as a list of arguments.
+    tell
+        Takes a kind of trouble, the verb it is about, and the trouble in words, or None where
+        there is none.
+    status
+        Where the status file goes; none is written unless given.
     """
 
     crons: Mapping[str, str]
@@ -60,6 +72,8 @@ class Plan:
     catch_up: timedelta
     time_limit: timedelta
     command: Callable[[str], Sequence[str]]
+    tell: Callable[[Trouble, str, str | None], None] = lambda _kind, _verb, _text: None
+    status: Path | None = None
 
 
 @dataclass
@@ -81,6 +95,7 @@ class Scheduler:
         self.clock = clock
         self.running: dict[str, Running] = {}
         self.stops_asked = 0
+        self.shown_at: datetime | None = None
 
     def run(self, until: datetime | None = None) -> None:
         """Run what is due until an instant of the clock, or until a signal asks to stop."""
@@ -102,6 +117,7 @@ class Scheduler:
         now = self.clock.now()
         self._write_down(now)
         self._start_ready(now)
+        self._show(now)
         if self.running:
             if self.clock.is_moved:
                 time.sleep(SLICE_S / 10)
@@ -131,7 +147,7 @@ class Scheduler:
                 missed, fresh = missed + fresh[:-1], fresh[-1:]
                 self._supersede(verb, fresh)
             self.ledger.write_down(verb, until=max(now, seen or now), due=fresh, skipped=missed)
-            _report_missed(verb, len(fresh), len(missed))
+            self._report_missed(verb, len(fresh), len(missed))
 
     def _mend_clock(self, now: datetime) -> None:
         """Let no run that was written down by a clock ahead of time stand in for a due one."""
@@ -146,6 +162,23 @@ class Scheduler:
             f"{now:%Y-%m-%dT%H:%MZ}; {count} runs due after now will be due again",
             error=True,
         )
+
+    def _report_missed(self, verb: str, fresh: int, missed: int) -> None:
+        if fresh > 1:
+            say(f"{verb}: {fresh - 1} missed runs will be made up for")
+        text = f"{verb}: {missed} missed runs are not made up for"
+        if missed:
+            say(text)
+        if fresh or missed:
+            self.plan.tell("skipped", verb, text if missed else None)
+
+    def _show(self, now: datetime) -> None:
+        """Write the status file, once a minute and when a job ends."""
+        if self.plan.status is None:
+            return
+        if self.shown_at is None or not timedelta(0) <= now - self.shown_at < SHOW_EVERY:
+            write_status(self.plan.status, status_of(self.plan, self.ledger, now))
+            self.shown_at = now
 
     def _supersede(self, verb: str, fresh: list[datetime]) -> None:
         """Let a newer due run replace older ones that wait for another try."""
@@ -172,7 +205,7 @@ class Scheduler:
 
     def _start(self, job: Job, now: datetime) -> None:
         late_s = (now - job.due).total_seconds()
-        environment = dict(os.environ)
+        environment = os.environ | {SCHEDULED: "1"}
         if self.clock.is_moved or job.due != self.ledger.newest(job.verb):
             environment[VARIABLE] = job.due.isoformat()
         attempt = self.ledger.start(job, now)
@@ -184,6 +217,9 @@ class Scheduler:
         )
         self.running[LANES[job.verb]] = Running(job, attempt, process, time.monotonic())
         late = f", {_span(late_s)} late" if late_s > LATE_S else ""
+        if job.due == self.ledger.newest(job.verb) and attempt == 1:
+            was = f"{_name(job)} started {_span(late_s)} late" if late else None
+            self.plan.tell("late", job.verb, was)
         say(f"{_name(job)}: started{late}" + (f", attempt {attempt}" if attempt > 1 else ""))
 
     def _reap(self) -> None:
@@ -199,13 +235,17 @@ class Scheduler:
 
     def _finish(self, one: Running, exit_code: int, spent_s: float) -> None:
         now = self.clock.now()
+        self.shown_at = None
         self.ledger.end(one.job, one.attempt, at=now, exit_code=exit_code)
         if exit_code == 0:
             self.ledger.settle(one.job, DONE)
+            self.plan.tell("failed", one.job.verb, None)
             say(f"{_name(one.job)}: done in {_span(spent_s)}")
         elif one.attempt >= _tries(exit_code):
             self.ledger.settle(one.job, FAILED)
-            say(f"{_name(one.job)}: failed for good, exit code {exit_code}", error=True)
+            text = f"{_name(one.job)}: failed for good, exit code {exit_code}"
+            say(text, error=True)
+            self.plan.tell("failed", one.job.verb, text)
         else:
             wait = _span(_back_off_s(one.attempt))
             say(f"{_name(one.job)}: failed, exit code {exit_code}; again in {wait}", error=True)
@@ -249,13 +289,6 @@ class Scheduler:
                 signal.signal(number, handler)
             for one in self.running.values():  # only after a fault of this program
                 _stop(one.process)
-
-
-def _report_missed(verb: str, fresh: int, missed: int) -> None:
-    if fresh > 1:
-        say(f"{verb}: {fresh - 1} missed runs will be made up for")
-    if missed:
-        say(f"{verb}: {missed} missed runs are not made up for")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> int:

@@ -76,7 +76,8 @@ def decide(
     metric, share = config.objective.metric, config.retrain.min_improvement
     old, new = champion.get(metric, math.nan), challenger.get(metric, math.nan)
     gain = 1 - new / old if old > 0 else math.nan
-    compared = f"{metric} {new:.4g} against {old:.4g} of the champion ({gain:+.1%} better)"
+    share_better = f" ({gain:+.1%} better)" if math.isfinite(gain) else ""
+    compared = f"{metric} {new:.4g} against {old:.4g} of the champion{share_better}"
     if not (math.isfinite(new) and new < old and gain >= share):
         return Decision(False, f"{compared}; more than {share:.1%} is needed")
     broken = config.objective.violations(dict(challenger))

@@ -154,7 +154,7 @@ def champion_bundle(config: Config, version: int | None = None) -> ChampionBundl
     """
     found = _find(config, version)
     folder = config.work_folder.absolute() / "bundles" / str(found.number)
-    if not _is_cached(folder, found.run_id):
+    if not is_cached(folder, found.run_id):
         _fetch(config, found, folder)
     return ChampionBundle(folder, found.number, found.run_id)
 
@@ -179,7 +179,8 @@ def _find(config: Config, version: int | None) -> Version:
     )
 
 
-def _is_cached(folder: Path, run_id: str) -> bool:
+def is_cached(folder: Path, run_id: str) -> bool:
+    """Return whether a folder holds the whole bundle of a run."""
     with suppress(OSError, ValueError, KeyError):
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return bool(marker["run_id"] == run_id)

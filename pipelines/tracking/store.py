@@ -105,8 +105,14 @@ def open_store(config: Config) -> Store:
 def _reach(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        return  # it answers; whether it lets us in, the next call tells
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        if answer.code < 500:
+            return  # it answers; whether it lets us in, the next call tells
+        raise TrackingError(
+            f"tracking.uri: the MLflow server at {_without_secret(uri)} answers with "
+            f"{answer.code} ({answer.reason}); see its log"
+        ) from answer
     except (OSError, ValueError) as cause:
         reason = getattr(cause, "reason", cause)
         raise TrackingError(

@@ -71,7 +71,7 @@ MODEL_CASES = [
         4,
         ("plant", "no version is the champion", "forecast train"),
         args=PREDICT,
-        keeps=STATE,
+        keeps=DONE,
     ),
     Case(
         "bundle-truncated",
@@ -168,7 +168,7 @@ STORE_CASES = [
         5,
         ("tracking.uri", "http://127.0.0.1:9", "no MLflow server answers", "start it"),
         args=uri("http://127.0.0.1:9"),
-        keeps=STATE,
+        keeps=DONE,
     ),
     Case(
         "server-unreachable-in-train",
@@ -182,7 +182,7 @@ STORE_CASES = [
         5,
         ("tracking.uri", "'mlruns'", "sqlite:///mlruns/mlflow.db"),
         args=uri("mlruns"),
-        keeps=STATE,
+        keeps=DONE,
     ),
     Case(
         "store-below-a-file",
@@ -197,14 +197,14 @@ STORE_CASES = [
         ("junk.db",),
         files=write("junk.db", b"not a database" * 99),
         args=uri("sqlite:///junk.db"),
-        keeps=r"^\.forecast(/|$)|^junk\.db\.lock$",
+        keeps=r"^(\.forecast|forecasts)(/|$)|^junk\.db\.lock$",
     ),
     Case(
         "store-of-no-kind",
         5,
         ("tracking store gopher://host", "Supported URI schemes"),
         args=uri("gopher://host"),
-        keeps=STATE,
+        keeps=DONE,
     ),
 ]
 

@@ -1,5 +1,6 @@
 """`forecast schedule run` and `list` as a user calls them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,7 +9,8 @@ import pytest
 
 from forecast.config import load_config
 from forecast.errors import ConfigError, LockError
-from pipelines.jobs.schedule import run, show
+from pipelines.jobs.schedule import health, run, show
+from pipelines.process.alerts import tell
 from pipelines.process.lock import run_lock
 from pipelines.scheduling.plan import plan_of
 from tests.pipelines.conftest import CONFIG
@@ -79,7 +81,7 @@ def test_nothing_scheduled_is_a_config_error(in_folder: Path) -> None:
     ("options", "message"),
     [
         ({"now": "2024-01-01T00:00Z"}, "say where it ends with --until"),
-        ({"until": "soon"}, "--until: 'soon' is not an instant"),
+        ({"until": "soon"}, "--until: 'soon' is no time"),
         ({"now": "2024-01-01", "until": "2024-01-02T00:00Z"}, "--now.*has no time zone"),
     ],
 )
@@ -105,3 +107,32 @@ def test_a_replay_goes_on_where_the_ledger_ends(
     run(config, now="2024-01-01T00:00Z", until="2024-01-01T00:20Z")
     run(config, now="2023-01-01T00:00Z", until="2024-01-01T00:30Z")
     assert "the ledger goes on at 2024-01-01T00:00Z" in capsys.readouterr().out
+
+
+def test_health_tells_a_probe_what_is_wrong(
+    scheduled: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config("tiny.yaml", ["schedule.score=null"])
+    assert health(config) == 1
+    assert "the scheduler has not run here" in capsys.readouterr().err
+    monkeypatch.setenv("FORECAST_NOW", "2024-01-01T00:05Z")
+    run(config, now="2024-01-01T00:00Z", until="2024-01-01T00:05Z")
+    assert health(config) is None
+    tell(config, "stale", "readings are old")
+    assert health(config) == 1
+    assert "stale: readings are old" in capsys.readouterr().err
+    tell(config, "stale", None)
+    monkeypatch.setenv("FORECAST_NOW", "2024-01-01T02:00Z")
+    assert health(config) == 1
+    assert "the scheduler has been silent since" in capsys.readouterr().err
+
+
+def test_a_log_of_json_is_one_object_a_line(
+    scheduled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORECAST_LOG", "json")
+    show(load_config("tiny.yaml"))
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert (found["level"], found["message"]) == ("info", "tiny: schedule in UTC")
+    assert [row["job"] for row in found["rows"]] == ["predict", "score"]

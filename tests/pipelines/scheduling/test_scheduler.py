@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -277,3 +278,23 @@ def test_a_second_signal_ends_the_job_which_is_kept_for_later(in_folder: Path) -
     ledger = Ledger(Path("ledger.sqlite"))
     [job] = ledger.pending()
     assert [one.exit_code for one in ledger.attempts(job)] == [-signal.SIGTERM]
+
+
+def test_trouble_is_told_and_so_is_its_end(in_folder: Path) -> None:
+    told: list[tuple[str, str, bool]] = []
+    code = f"{JOB}; import os; os.path.exists('mended') or sys.exit(2)"
+    plan = replace(
+        _plan(HOURLY, code, catch_up=timedelta(hours=1)),
+        tell=lambda kind, verb, text: told.append((kind, verb, text is not None)),
+        status=Path("status.json"),
+    )
+    _run(plan, START, _hours(1)).close()
+    assert ("failed", "predict", True) in told
+    Path("mended").touch()
+    told.clear()
+    _run(plan, _hours(5), _hours(6)).close()
+    assert ("failed", "predict", False) in told
+    assert ("skipped", "predict", True) in told
+    status = json.loads(Path("status.json").read_text())["jobs"]["predict"]
+    assert status["exit_code"] == 0
+    assert status["last_good"] == "2024-01-01T05:10:00+00:00"
