@@ -19,7 +19,7 @@ EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SAY := @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-devices lint types schema bench constraints clean distclean FORCE
+.PHONY: help setup quickstart test test-devices lint types schema docs bench constraints clean distclean FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' \
@@ -60,6 +60,9 @@ schema: $(VENV)/.lint  ## every config in configs/ against the schema that forec
 	@$(BIN)/forecast schema > $(VENV)/schema.json
 	$(BIN)/check-jsonschema --check-metaschema $(VENV)/schema.json
 	$(BIN)/check-jsonschema --schemafile $(VENV)/schema.json configs/*.yaml configs/*/*.yaml
+
+docs: $(VENV)/.docs  ## the documentation site in build/site, built strictly
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev  ## measure start-up and training throughput on this machine
 	@for script in benchmarks/*.py; do printf '\n==> %s\n' "$$script"; $(BIN)/python "$$script" || exit 1; done
@@ -106,6 +109,11 @@ $(VENV)/.dev: $(VENV)/.runtime
 $(VENV)/.lint: $(VENV)/.dev
 	$(SAY) 'installing what the linters need'
 	@$(PIP) -e '.[dev,lint]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(SAY) 'installing what the site needs'
+	@$(PIP) -e '.[dev,docs]'
 	@touch $@
 
 # Another TORCH_INDEX than last time: torch is installed again.

@@ -158,7 +158,7 @@ class Forecaster:
         history = self._history if history is None else history
         if history is None:
             raise DataError("a model that was loaded has no readings of its own: give history")
-        table = trained.forecast(_joined(history, future))
+        table = trained.forecast_newest(self._panel(_joined(history, future)))
         return table if levels is None else _with_levels(table, levels)
 
     def backtest(

@@ -25,6 +25,7 @@ data:
 windows: {context: 48h, horizon: 6h}
 model: {hidden_size: 8, dropout: 0.0, quantile_levels: [0.1, 0.5, 0.9]}
 training: {epochs: 2, batch_size: 32, windows_per_epoch: 320, accelerator: cpu}
+monitor: {max_age: 5000w}  # the service flags old readings by the clock, a frame has none
 """
 COVARIATES = {"past": ["wind"], "calendar": ["hour_of_day"]}
 

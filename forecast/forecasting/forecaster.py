@@ -210,7 +210,6 @@ class Forecaster:
             When the frame lacks what the model needs.
         """
         from forecast.data.panel import panel_from_frame
-        from forecast.forecasting.forecast_files import Provenance, forecast_table
 
         spec = self.spec
         static = None
@@ -226,7 +225,13 @@ class Forecaster:
             known=spec.known,
             static=static,
         )
-        panel = replace(panel, categories=dict(spec.categories))
+        return self.forecast_newest(panel)
+
+    def forecast_newest(self, panel: Panel) -> "pd.DataFrame":
+        """Forecast what follows the newest reading of a panel, as `forecast` does of a frame."""
+        from forecast.forecasting.forecast_files import Provenance, forecast_table
+
+        panel = replace(panel, categories=dict(self.spec.categories))
         answer = self.predict(panel, index_at(panel, newest_cutoff(panel)))
         provenance = Provenance(
             model_version=str(self.origin.get("model_version", "")),
