@@ -72,7 +72,7 @@ class LongLayout:
         out = empty | no_time | no_id | times.bad
         kept = slice(None) if not out.any() else ~out
         for position, name in enumerate(self.columns.channels):
-            self.state.count_missing(name, np.isnan(channels[:, position]) & ~empty, place)
+            self.state.count_missing(name, np.isnan(channels[:, position]) & ~out, place)
         if self.columns.static:
             self.state.note_static(series[kept], static[kept], place)
         rows = np.flatnonzero(~out)

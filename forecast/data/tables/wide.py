@@ -70,9 +70,9 @@ class WideColumns:
                 "mend the rows, or set data.bad_rows: drop to leave them out",
             )
         notes.no_time.add_rows(no_time, site.place)
-        for row in values:
-            self.state.count_missing(self.channel, np.isnan(row) & ~empty, site.place)
         kept = ~(times.empty | times.bad)
+        for row in values:
+            self.state.count_missing(self.channel, np.isnan(row) & kept, site.place)
         codes = self.state.series_ids.codes(self.series)
         count = int(np.count_nonzero(kept))
         rows = np.flatnonzero(kept)

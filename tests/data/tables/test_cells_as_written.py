@@ -145,6 +145,7 @@ def test_annotated_blocks_are_dropped_row_by_row(tmp_path, head):
     assert rejected == (4 if head else 0)
     assert reader.notes.bad_time.count == (3 if head else 0)
     assert reader.notes.ragged.count == (1 if head else 0)
+    assert reader.notes.missing["_value"].count == 0
 
 
 def test_headers_units_and_totals_between_rows_leave_the_readings(tmp_path):
@@ -167,3 +168,4 @@ def test_a_total_in_a_wide_table_is_dropped_before_its_text_is_a_fault(tmp_path)
     reader, found, rejected = read(tmp_path, table, layout="wide_columns", bad_rows="drop")
     assert (found, rejected) == ({"a": [1.0, 3.0], "b": [2.0, 4.0]}, 4)
     assert (reader.notes.bad_time.count, reader.notes.no_time.count) == (1, 1)
+    assert reader.notes.missing["y"].count == 0
