@@ -60,6 +60,8 @@ class HeadSpec(_Stored):
         Components of the mixture.
     categories
         Classes of "categorical", at least 2.
+    is_one
+        Whether the point of "point_quantile" is the median of its quantiles.
     """
 
     name: HeadName = "point_quantile"
@@ -67,6 +69,7 @@ class HeadSpec(_Stored):
     loss: PointLoss = "mae"
     components: int = 3
     categories: int = 0
+    is_one: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def build_head(spec: HeadSpec) -> Head:
     """
     match spec.name:
         case "point_quantile":
-            return PointQuantileHead(tuple(spec.levels), spec.loss)
+            return PointQuantileHead(tuple(spec.levels), spec.loss, spec.is_one)
         case "point":
             return PointHead(spec.loss)
         case "gaussian":

@@ -27,6 +27,7 @@ from forecast.forecasting.spec import Spec
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head
 from forecast.models.ensemble import members_of, segments_of
+from forecast.models.heads.point_heads import has_median
 from forecast.models.linear.choice import PARTS
 from forecast.models.linear.features import WindowTensors
 from forecast.models.linear.output_groups import groups_of
@@ -109,7 +110,7 @@ def fit_forecaster(
     """
     _require_windows(split)
     torch.set_num_threads(training.threads or torch.get_num_threads())
-    forecaster = untrained(panel, split, spec, model=model, seed=training.seed)
+    forecaster = untrained(panel, split, spec, model=model, seed=training.seed, start=start)
     notes: tuple[str, ...] = ()
     if start is not None:
         _continue_from(forecaster, start)
@@ -146,12 +147,25 @@ def _judged_by(panel: Panel, split: Split, spec: Spec) -> tuple[WindowIndex, Win
     return train, WindowIndex(*(np.concatenate(pair) for pair in zip(*parts, strict=True)))
 
 
-def untrained(panel: Panel, split: Split, spec: Spec, *, model: Model, seed: int) -> Forecaster:
-    """Return a forecaster with random weights, its scaler fitted on train rows."""
+def untrained(
+    panel: Panel,
+    split: Split,
+    spec: Spec,
+    *,
+    model: Model,
+    seed: int,
+    start: Forecaster | None = None,
+) -> Forecaster:
+    """Return a forecaster with random weights, its scaler fitted on train rows.
+
+    Where it will take the weights of `start`, its point is the median if that one's is.
+    """
     spec.check(panel)
     names = calendar_names(spec.calendar, spec.holidays)
     scaler = fit_scaler(panel, split.train_end, calendar_names=names, held_out=split.held_out)
     head = head_of(model, spec)
+    if start is not None:
+        head = replace(head, is_one=start.head.is_one)
     if build_head(head).raw_target:
         scaler = scaler.unscaled(len(spec.targets))
     architecture = architecture_of(model, spec, known_names=(*panel.known, *names))
@@ -167,12 +181,14 @@ def head_of(model: Model, spec: Spec) -> HeadSpec:
     """Return the head that a config's `model` section asks for."""
     categories = dict(spec.categories)
     labels = [len(categories.get(target, ())) for target in spec.targets]
+    is_median = model.head == "point_quantile" and model.loss == "mae"
     return HeadSpec(
         name=model.head,
         levels=model.quantile_levels,
         loss=model.loss,
         components=model.components,
         categories=max(labels) if all(labels) else 0,
+        is_one=is_median and has_median(model.quantile_levels),
     )
 
 

@@ -102,6 +102,11 @@ def interpolate_levels(values: Tensor, knots: Sequence[float], levels: Tensor) -
     return torch.lerp(values[..., below], values[..., above], share.to(values.dtype))
 
 
+def has_median(levels: Sequence[float]) -> bool:
+    """Say whether one of the levels is 0.5."""
+    return any(abs(level - 0.5) < 1e-9 for level in levels)
+
+
 def point_loss(name: PointLoss, point: Tensor, target: Tensor) -> Tensor:
     """Element-wise absolute, squared or Huber (1964, delta 1 scaled unit) loss."""
     match name:
@@ -153,12 +158,16 @@ class PointQuantileHead:
 
     With raw outputs r, levels l_1 < ... < l_Q and l_m the level nearest 0.5:
     point = r_0; q_m = r_1; q_{j+1} = q_j + softplus(r_{j+1} - 1) for j = 1 .. Q - 1. The shift by
-    one starts deciles near those of N(0, 1). The point is trained apart from the median, since a
-    median trained by pinball loss alone is the worse point; loss = point loss + 2 · mean pinball.
+    one starts deciles near those of N(0, 1). Loss = point loss + 2 · mean pinball.
+
+    A point that absolute errors train is itself a median: `is_one` makes it that of the quantiles,
+    point = q_m = r_0, and the others' gaps follow. It then learns from every level, as in composite
+    quantile regression (Zou & Yuan 2008), and no median is worse than the point.
     """
 
     levels: tuple[float, ...] = DECILES
     trained_by: PointLoss = "mae"
+    is_one: bool = False
     raw_target: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -166,11 +175,13 @@ class PointQuantileHead:
             raise ValueError(f"levels must rise strictly, found {self.levels}")
         if self.levels[0] <= 0 or self.levels[-1] >= 1:
             raise ValueError(f"levels must lie between 0 and 1, found {self.levels}")
+        if self.is_one and not has_median(self.levels):
+            raise ValueError(f"a point that is the median needs the level 0.5, found {self.levels}")
 
     @property
     def size(self) -> int:
-        """1 + Q: the point, the median, and a gap for every other level."""
-        return 1 + len(self.levels)
+        """1 + Q: the point, the median, and a gap for every other level; Q where they are one."""
+        return len(self.levels) + (not self.is_one)
 
     @property
     def middle(self) -> int:
@@ -178,9 +189,10 @@ class PointQuantileHead:
         return min(range(len(self.levels)), key=lambda j: abs(self.levels[j] - 0.5))
 
     def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Give (point, quantiles) in scaled units, (B, H, T, 1 + Q)."""
-        point, lowest = raw[..., :1], raw[..., 1:2]
-        rise = F.softplus(raw[..., 2:] - 1.0).cumsum(-1)
+        """Give point (where it is none of them) and quantiles in scaled units, (B, H, T, O)."""
+        own = self.size - len(self.levels)
+        point, lowest = raw[..., :own], raw[..., own : own + 1]
+        rise = F.softplus(raw[..., own + 1 :] - 1.0).cumsum(-1)
         if self.middle:
             lowest = lowest - rise[..., self.middle - 1 : self.middle]
         params = torch.cat([point, lowest, lowest + rise], dim=-1)
@@ -191,17 +203,20 @@ class PointQuantileHead:
         observed = ~torch.isnan(target)
         filled = torch.nan_to_num(target)
         levels = torch.tensor(self.levels, dtype=params.dtype, device=params.device)
-        spread = pinball(params[..., 1:], filled, levels).mean(-1)
-        point = point_loss(self.trained_by, params[..., 0], filled)
+        spread = pinball(self._trained(params), filled, levels).mean(-1)
+        point = point_loss(self.trained_by, self.point(params), filled)
         return observed_mean(point + 2.0 * spread, observed)
 
     def point(self, params: Tensor) -> Tensor:
         """Give the point forecast, (B, H, T)."""
-        return params[..., 0]
+        return params[..., self.middle if self.is_one else 0]
 
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
         """Give the trained quantiles, or read between them, (B, H, T, Q)."""
-        return interpolate_levels(params[..., 1:], self.levels, levels)
+        return interpolate_levels(self._trained(params), self.levels, levels)
+
+    def _trained(self, params: Tensor) -> Tensor:
+        return params[..., self.size - len(self.levels) :]
 
     def average(self, params: Sequence[Tensor]) -> Tensor:
         """Give the mean point and the mean of each quantile."""

@@ -9,6 +9,7 @@ from forecast.models.heads.point_heads import Head, PointHead, PointQuantileHead
 from tests.tiny import build_head
 
 LEVELS = (0.1, 0.25, 0.5, 0.8, 0.9)
+ONE = PointQuantileHead(LEVELS, is_one=True)
 
 
 def params(head, seed=0):
@@ -16,7 +17,7 @@ def params(head, seed=0):
     return head.place(raw, torch.full((3, 1, 2), 2.0), torch.full((3, 1, 2), 3.0))
 
 
-@pytest.mark.parametrize("head", [PointHead(), PointHead("mse"), PointQuantileHead(LEVELS)])
+@pytest.mark.parametrize("head", [PointHead(), PointHead("mse"), PointQuantileHead(LEVELS), ONE])
 def test_heads_satisfy_the_protocol(head):
     assert isinstance(head, Head)
     placed = params(head)
@@ -25,8 +26,8 @@ def test_heads_satisfy_the_protocol(head):
     assert head.quantiles(placed, torch.tensor(LEVELS)).shape == (3, 4, 2, len(LEVELS))
 
 
-def test_point_quantile_loss_is_mae_plus_twice_the_mean_pinball():
-    head = PointQuantileHead(LEVELS)
+@pytest.mark.parametrize("head", [PointQuantileHead(LEVELS), ONE])
+def test_point_quantile_loss_is_mae_plus_twice_the_mean_pinball(head):
     placed = params(head)
     target = torch.randn(3, 4, 2)
     target[0, 1, 0] = float("nan")
@@ -37,7 +38,9 @@ def test_point_quantile_loss_is_mae_plus_twice_the_mean_pinball():
                 y = float(target[b, h, t])
                 if y != y:  # noqa: PLR0124 - NaN
                     continue
-                point, *values = placed[b, h, t].tolist()
+                *own, _, _, median, _, _ = values = placed[b, h, t].tolist()
+                point = own[0] if own else median
+                values = values[len(own) :]
                 losses = [
                     max(q * (y - v), (q - 1) * (y - v)) for q, v in zip(LEVELS, values, strict=True)
                 ]
@@ -56,7 +59,7 @@ def test_point_losses_on_errors_of_a_half_and_three(name, expected):
     ) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("head", [PointHead(), PointHead("huber"), PointQuantileHead(LEVELS)])
+@pytest.mark.parametrize("head", [PointHead(), PointHead("huber"), PointQuantileHead(LEVELS), ONE])
 def test_missing_targets_carry_neither_loss_nor_gradient(head):
     raw = torch.randn(2, 3, 1, head.size, requires_grad=True)
     placed = head.place(raw, torch.zeros(2, 1, 1), torch.ones(2, 1, 1))
@@ -75,6 +78,14 @@ def test_quantiles_never_cross(seed, levels):
     head = PointQuantileHead(LEVELS)
     values = head.quantiles(params(head, seed) * 100, torch.tensor(sorted(levels)))
     assert bool((values.diff(dim=-1) >= 0).all())
+
+
+def test_a_point_that_is_the_median_is_exactly_that():
+    placed = params(ONE)
+    assert torch.equal(ONE.point(placed), ONE.quantiles(placed, torch.tensor(LEVELS))[..., 2])
+    assert bool((placed.diff(dim=-1) > 0).all())
+    with pytest.raises(ValueError, match="needs the level 0.5"):
+        PointQuantileHead((0.1, 0.9), is_one=True)
 
 
 def test_quantiles_between_levels_are_read_linearly():
