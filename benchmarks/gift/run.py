@@ -36,7 +36,7 @@ def config_of(task: Task, panel: Panel, overrides: Sequence[str] = ()) -> Config
         "name": task.name.replace("/", "-"),
         "data": {"source": task.source, "frequency": task.frequency, "targets": panel.targets},
         "windows": {"horizon": task.horizon},
-        "split": {"test": window_count(task, panel) * task.horizon},
+        "split": {"test": max(2, window_count(task, panel)) * task.horizon},  # two at least
     }
     for override in overrides:
         dotted, _, text = override.partition("=")

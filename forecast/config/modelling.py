@@ -26,7 +26,7 @@ class Windows(Section):
 
     context: Duration | None = None
     """Past that the model reads. Unless set the longest of three horizons, two main seasons and,
-    below a day, a week of days, but no more than 1,024 steps or two main seasons, nor a quarter of
+    below a day, a week of days, but no more than 672 steps or two main seasons, nor a quarter of
     the readings: longer wins on long horizons (Lin 2023)."""
     horizon: Duration
     """How far the forecast reaches."""
@@ -239,7 +239,7 @@ class Training(Section):
     """Passes over the training windows, at most."""
     batch_size: Integer | None = Field(None, ge=1)
     """Windows in one optimiser step, over all devices together. 128 unless set, and fewer where
-    they have several targets: 256 over their number."""
+    they have several targets: 128 over their number."""
     learning_rate: Number = Field(0.001, gt=0, le=1)
     """Peak of the learning rate (AdamW); warm-up, then cosine."""
     weight_decay: Number = Field(0.0, ge=0)
@@ -252,8 +252,9 @@ class Training(Section):
     windows_per_epoch: Integer | None = Field(None, ge=1)
     """Windows drawn for one epoch; unless set all, up to 100 batches: on long data an epoch is what
     lies between two looks at dev."""
-    patience: Integer = Field(5, ge=1)
-    """Evaluations on dev without improvement before training stops; the best weights are kept."""
+    patience: Integer = Field(10, ge=1)
+    """Epochs without improvement on dev before training stops; the best weights are kept. While the
+    learning rate is high dev often moves little or up, and falls when the rate does."""
     seed: Integer = Field(0, ge=0)
     """Seed of weights, order and dropout: the same seed gives the same weights."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"

@@ -13,8 +13,9 @@ from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
 from forecast.errors import ConfigError
 
-LONGEST_CONTEXT = 1024
-"""Steps read of the past unless set: the linear path's memory grows with their square."""
+LONGEST_CONTEXT = 672
+"""Steps read of the past unless set, a week of quarter hours: the time to fit the linear path grows
+with their cube."""
 
 
 class Config(Section):

@@ -42,8 +42,8 @@ LINEAR_MEMORY = 2 << 30
 """Bytes for the sums that the linear path is chosen by: two cells a fold, fewer folds where
 many targets or a long context would take more."""
 MOST_LINEAR_ROWS = 1_000_000
-"""Rows summed for the linear path, over all groups of outputs; of one group a fifth at most, evenly
-spaced: more no longer move it."""
+"""Rows summed for the linear path, one a target of each window, over all groups of outputs; of one
+group a fifth at most, evenly spaced: more no longer move it."""
 
 NOTHING_LINEAR = (
     "linear path: no horizon of train holds a reading of a target: nothing was fitted, and the "
@@ -262,12 +262,13 @@ def fit_linear(
 
     room = LINEAR_MEMORY // (2 * path.sums_size)
     groups = groups_of(windows, split.train, features=len(path.age), most=room // PARTS)
-    train = thin(split.train, most=MOST_LINEAR_ROWS // max(5, len(groups)))
+    rows = max(1, MOST_LINEAR_ROWS // len(spec.targets))
+    train = thin(split.train, most=max(1, rows // max(5, len(groups))))
     most = max(1, min(MOST_FOLDS, room // len(groups)))
     folds = TrainFolds.of(panel, train, horizon=spec.horizon, most=most)
     fit = segments[0].fit_linear(
         {span: scaled(index) for span, index in folds.split(train).items()},
-        scaled(thin(split.dev, most=MOST_LINEAR_ROWS // 5)),
+        scaled(thin(split.dev, most=max(1, rows // 5))),
         context_length=count_steps(linear.context, spec.frequency) if linear.context else None,
         groups=groups,
         others=segments[1:],

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from forecast.config.modelling import Training
 
-SEQUENCES = 256  # windows times targets in one optimiser step
-MOST_WINDOWS = 128  # in one optimiser step
+SEQUENCES = 128  # windows times targets in one optimiser step
 STEPS = 100  # of an epoch at most: 2,000 in 20 epochs, after which dev hardly moves
-DEV_SEQUENCES = 8192  # windows times targets that an epoch is judged by; they overlap
+DEV_SEQUENCES = 2048  # windows times targets of a part that an epoch is judged by; they overlap
 
 
 class Sizes(NamedTuple):
@@ -39,8 +38,8 @@ def sizes_of(training: Training, *, windows: int, targets: int) -> Sizes:
     Examples
     --------
     >>> sizes_of(Training(), windows=60_000, targets=7)
-    Sizes(batch_size=36, windows_per_epoch=3600)
+    Sizes(batch_size=18, windows_per_epoch=1800)
     """
-    batch = training.batch_size or max(1, min(MOST_WINDOWS, SEQUENCES // targets))
+    batch = training.batch_size or max(1, SEQUENCES // targets)
     drawn = training.windows_per_epoch or STEPS * batch
     return Sizes(batch, min(drawn, windows))

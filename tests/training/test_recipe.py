@@ -12,11 +12,11 @@ from tests.builders import ramp_panel
     ("set_values", "windows", "targets", "sizes"),
     [
         ({}, 60_000, 1, Sizes(128, 12_800)),
-        ({}, 60_000, 7, Sizes(36, 3600)),
-        ({}, 300, 7, Sizes(36, 300)),  # a short table is seen whole
+        ({}, 60_000, 7, Sizes(18, 1800)),
+        ({}, 300, 7, Sizes(18, 300)),  # a short table is seen whole
         ({}, 60_000, 1000, Sizes(1, 100)),
         ({"batch_size": 64}, 60_000, 7, Sizes(64, 6400)),
-        ({"windows_per_epoch": 5000}, 60_000, 7, Sizes(36, 5000)),
+        ({"windows_per_epoch": 5000}, 60_000, 7, Sizes(18, 5000)),
     ],
 )
 def test_sizes_follow_the_data_where_nothing_is_set(set_values, windows, targets, sizes):
@@ -33,10 +33,10 @@ def config(frequency, horizon, **windows):
     [
         ("1h", 24, 168),
         ("1h", 96, 288),
-        ("1h", 720, 1008),  # whole days
+        ("1h", 720, 672),
         ("15min", 48, 672),
-        ("15min", 480, 960),
-        ("10min", 48, 1008),
+        ("15min", 480, 672),
+        ("10min", 48, 576),  # whole days
         ("1min", 60, 2880),  # two days are the least
         ("1d", 30, 90),
         ("7d", 4, 104),
