@@ -19,7 +19,7 @@ EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SAY := @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-devices lint types schema docs bench constraints clean distclean FORCE
+.PHONY: help setup quickstart test properties test-devices lint types schema docs bench constraints clean distclean FORCE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' \
@@ -43,6 +43,9 @@ test: $(VENV)/.dev  ## the whole test suite
 test-devices: $(VENV)/.dev  ## every model on several processes, ranks that die, two hosts (minutes)
 	$(SAY) 'running the tests of several processes'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'ddp or devices' $(ARGS)
+
+properties: $(VENV)/.dev  ## 5,000 tables written in any way, against what pandas computes
+	@FORECAST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n0 tests/data/test_any_table.py
 
 lint: $(VENV)/.lint  ## style, import borders, dependencies, Dockerfile, compose file
 	$(BIN)/ruff check .

@@ -26,7 +26,8 @@ class _Visits(NamedTuple):
 
     `before` and `after` are 1 where the row there is earlier and later than the visit, -1 where
     it is the other way round, 0 where the series has none; `back`, `up`, `same` and `thrice` count
-    how often the clock goes back, on, stands still, or stands still for a third row.
+    how often the clock goes back, on, stands still, or stands still for a third row. `overall` is 1
+    where most rows of the series run forward, -1 where backwards.
     """
 
     begin: Ints
@@ -37,6 +38,7 @@ class _Visits(NamedTuple):
     up: Ints
     same: Ints
     thrice: Ints
+    overall: Ints
 
     @property
     def forward(self) -> Ints:
@@ -44,7 +46,8 @@ class _Visits(NamedTuple):
         inside = np.sign(self.up - self.back)
         total: Ints = np.sign(self.before + self.after + inside)
         has_no_row_around = (self.before == 0) & (self.after == 0) & (inside == 0)
-        return np.where(has_no_row_around, 1, total)
+        local = np.where(has_no_row_around, 1, total)
+        return np.where(local * self.overall < 0, 0, local)
 
 
 class RepeatedHours:
@@ -95,7 +98,8 @@ class RepeatedHours:
         if not is_last:
             is_open = visits.after == 0
             held = np.zeros(len(order), dtype=bool)
-            held[order[_rows(visits.begin[is_open], visits.stop[is_open])]] = True
+            begin = visits.begin[is_open] - (visits.before[is_open] != 0)  # with the row before
+            held[order[_rows(begin, visits.stop[is_open])]] = True
             if held.any():
                 done = self.settle(chunk.take(~held), where, is_last=True)
                 self._held = replace(chunk.take(held), rejected=0)
@@ -128,7 +132,8 @@ class RepeatedHours:
         second, once = _passes(time, visits)
         settled, late = self._between(time, visits, alone)
         number = np.repeat(np.arange(len(visits.begin)), visits.stop - visits.begin)
-        is_live = self._clock.second(time[visits.stop - 1]) >= self._newest
+        has_row_around = (visits.before != 0) | (visits.after != 0)
+        is_live = has_row_around & (self._clock.second(time[visits.stop - 1]) >= self._newest)
         self.alone += int(np.count_nonzero(once & ~(settled | is_live)[number]))
         return np.append(second, _rows(visits.begin[late], visits.stop[late]))
 
@@ -181,6 +186,9 @@ def _visits(series: NDArray[np.int32], time: Ints, night: Ints) -> _Visits:
     has = stop < len(series)
     has[has] = series[stop[has]] == series[stop[has] - 1]
     after[has] = np.sign(time[stop[has]] - time[stop[has] - 1])
+    first = np.searchsorted(series, series[begin], side="left")
+    last = np.searchsorted(series, series[begin], side="right") - 1
+    ups, backs = (_count_within(step == sign, first, last) for sign in (1, -1))
     return _Visits(
         begin,
         stop,
@@ -190,6 +198,7 @@ def _visits(series: NDArray[np.int32], time: Ints, night: Ints) -> _Visits:
         up=_count_within(step > 0, begin, stop - 1),
         same=_count_within(stands, begin, stop - 1),
         thrice=_count_within(stands[1:] & stands[:-1], begin, np.maximum(stop - 2, begin)),
+        overall=np.sign(ups - backs),
     )
 
 
