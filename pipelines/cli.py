@@ -33,13 +33,24 @@ Overrides = Annotated[
 ]
 
 
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if is_asked:
+        from importlib.metadata import version
+
+        print(f"lstm-forecast {version('lstm-forecast')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002
+    version: Annotated[  # noqa: FBT002
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
 ) -> None:
     """Settle which processes take part; `main` reads --debug from the arguments."""
-    del debug
+    del debug, version
     if context.invoked_subcommand in SPREAD:
         join()
     elif not leave():
