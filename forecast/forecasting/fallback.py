@@ -1,12 +1,15 @@
 """What a forecast falls back on when the model has nothing to go by, and the flags that say so.
 
-Flags, joined by `;` where several hold: `late` (the newest reading is older than the cutoff),
-`missing:NAME` (a covariate without one value in the window), `no_history` (no target value in
-the window), `unseen:NAME` (a label that was not in training, read as missing),
-`fallback:seasonal_naive`, `fallback:own_history` (the newest season of a series that is silent for
-longer than the context), `fallback:climate`; of single steps `never_observed` (the series never had
-a reading at that step of the season, and the band holds all that it usually reads). This module
-never decides silently: whatever it replaces is flagged.
+Flags, joined by `;` where several hold: `late` (the newest reading is older than the cutoff;
+`late:STEPS` from a quarter of the window on), `late:NAME:STEPS` (that of a past covariate is a
+quarter of the window old or more), `sparse:SEEN/STEPS` (fewer targets in the window than in any
+that was trained on), `outlier:NAME` (values 10,000 times the usual, read as missing),
+`stuck:STEPS` (the newest targets do not move), `missing:NAME` (a covariate without one value in
+the window), `no_history` (no target value in the window), `unseen:NAME` (a label that was not in
+training, read as missing), `fallback:seasonal_naive`, `fallback:own_history` (the newest season
+of a series that is silent for longer than the context), `fallback:climate`; of single steps
+`never_observed` (the series never had a reading at that step of the season, and the band holds
+all that it usually reads). This module never decides silently: whatever it replaces is flagged.
 
 Letters: N windows, L context, H horizon, T targets, P past, K known, Q quantile levels.
 """
@@ -57,9 +60,17 @@ class Climate(NamedTuple):
 
 
 def flags(
-    seen: Seen, *, target_count: int, past: Sequence[str], known: Sequence[str]
+    seen: Seen,
+    *,
+    target_count: int,
+    past: Sequence[str],
+    known: Sequence[str],
+    min_observed: float = 0.0,
 ) -> NDArray[np.str_]:
-    """Say for every window and target what its inputs lack, (N, T)."""
+    """Say for every window and target what its inputs lack, (N, T).
+
+    `min_observed` is the least share of observed targets that the model was trained on.
+    """
     observed = np.isfinite(seen.past)
     ever = np.asarray(observed.any(axis=1))  # (N, T+P)
     is_late = ever[:, :target_count] & ~observed[:, -1, :target_count]
@@ -68,11 +79,35 @@ def flags(
     own = np.where(ever[:, :target_count], np.where(is_late, "late", ""), "no_history")
     names = [*past, *known]
     shared = np.concatenate([lacks, lacks_ahead], axis=1)  # (N, P+K)
-    flag = own.astype(f"<U{32 + sum(len(name) + 9 for name in names)}")
+    flag = _flag_gaps(own.astype(object), observed, past=past, min_observed=min_observed)
     for column, name in enumerate(names):
         joined = join_flags(flag, f"missing:{name}")
         flag = np.where(shared[:, column, None], joined, flag)
     return flag
+
+
+def _flag_gaps(
+    flag: NDArray[np.object_],
+    observed: NDArray[np.bool_],
+    *,
+    past: Sequence[str],
+    min_observed: float,
+) -> NDArray[np.str_]:
+    """Add to flags (N, T) how old and how few the readings (N, L, T+P) are, where it matters."""
+    length, targets = observed.shape[1], flag.shape[1]
+    count = observed.sum(axis=1)  # (N, T+P)
+    age = np.asarray(observed[:, ::-1].argmax(axis=1))  # steps since the newest, 0 where none
+    is_old = (count > 0) & (4 * age >= length)
+    is_sparse = (count > 0) & (count < min_observed * length)
+    for window, target in np.argwhere(is_old[:, :targets]).tolist():
+        flag[window, target] = f"late:{age[window, target]}"
+    for window, target in np.argwhere(is_sparse[:, :targets]).tolist():
+        text = f"sparse:{count[window, target]}/{length}"
+        flag[window, target] = ";".join(filter(None, (flag[window, target], text)))
+    for window, channel in np.argwhere(is_old[:, targets:]).tolist():
+        text = f"late:{past[channel]}:{age[window, targets + channel]}"
+        flag[window] = [";".join(filter(None, (one, text))) for one in flag[window]]
+    return flag.astype(str)
 
 
 def join_flags(flag: NDArray[np.str_], more: str | NDArray[np.str_]) -> NDArray[np.str_]:

@@ -39,6 +39,7 @@ from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
 from forecast.forecasting.spread_factors import recentred
+from forecast.forecasting.suspect import flag_outliers, flag_stuck, outliers
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.network import Network
@@ -159,6 +160,10 @@ class Forecaster:
     def _answer(self, batch: Batch, past: Past) -> Answer:
         """Forecast one batch, calibrated, flagged, with fallbacks."""
         spec = self.spec
+        wild = outliers(batch.past.cpu().numpy())
+        if wild.any():
+            keep = ~torch.from_numpy(wild).to(batch.past.device)
+            batch = batch._replace(past=torch.where(keep, batch.past, torch.nan))
         point, quantiles = self.raw(batch)
         ahead = batch.known[:, spec.context_length :]
         seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
@@ -166,8 +171,16 @@ class Forecaster:
             lack = hardship_of(*seen, targets=len(spec.targets), known=len(spec.known))
             moved = self.calibration.apply(quantiles, lack, spec.levels)
             quantiles = moved.astype(np.float32)
-        flag = flags(seen, target_count=len(spec.targets), past=spec.past, known=spec.known)
         climate = self._climate(batch, past)
+        flag = flags(
+            seen,
+            target_count=len(spec.targets),
+            past=spec.past,
+            known=spec.known,
+            min_observed=spec.min_observed,
+        )
+        flag = flag_outliers(flag, wild, (*spec.targets, *spec.past))
+        flag = flag_stuck(flag, _past_targets(batch), climate.deviation, season=spec.season)
         answer = Answer(point, quantiles, flag)
         answer = widened(answer, _past_targets(batch), past.never, climate.deviates)
         return replace_unusable(

@@ -20,7 +20,7 @@ from pipelines.tracking.registry import (
     champion_bundle,
     is_cached,
 )
-from pipelines.tracking.store import sqlite_path, tracking_uri
+from pipelines.tracking.store import reach, sqlite_path, tracking_uri, without_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,7 @@ def champion_or_last(config: Config) -> Found:
     try:
         if last is not None:
             _require_store(config)
+        reach(tracking_uri(config))
         _within(ANSWER_S, lambda: alias_version(config, CHAMPION), tracking_uri(config))
         found = _within(FETCH_S, lambda: champion_bundle(config), tracking_uri(config))
     except TrackingError as cause:
@@ -113,6 +114,7 @@ def _within(limit_s: float, ask: Callable[[], T], uri: str) -> T:
             raise fault
         raise TrackingError(f"tracking store: {type(fault).__name__}: {fault}") from fault
     if not answers:
-        where = uri.partition("://")[0]
-        raise TrackingError(f"tracking store ({where}): no answer within {limit_s:.0f} s")
+        raise TrackingError(
+            f"tracking store {without_secret(uri)}: no answer within {limit_s:.0f} s"
+        )
     return answers[0]

@@ -102,6 +102,19 @@ def open_store(config: Config) -> Store:
     return Store(uri, mlflow, client, experiment_id)
 
 
+def reach(uri: str) -> None:
+    """Ask a server whether it is there, and load what talks to it; nothing for other stores.
+
+    Raises
+    ------
+    TrackingError
+        It does not answer, or only with a fault of its own.
+    """
+    if uri.startswith(("http://", "https://")):
+        _reach(uri)
+        _import_mlflow()
+
+
 def _reach(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S).close()  # noqa: S310
@@ -110,7 +123,7 @@ def _reach(uri: str) -> None:
         if answer.code < 500:
             return  # it answers; whether it lets us in, the next call tells
         raise TrackingError(
-            f"tracking.uri: the MLflow server at {_without_secret(uri)} answers with "
+            f"tracking.uri: the MLflow server at {without_secret(uri)} answers with "
             f"{answer.code} ({answer.reason}); see its log"
         ) from answer
     except (OSError, ValueError) as cause:
@@ -172,9 +185,10 @@ def tracking_faults(uri: str) -> Iterator[None]:
         if not isinstance(cause, OSError) and not module.startswith(FAULT_MODULES):
             raise
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        raise TrackingError(f"tracking store {_without_secret(uri)}: {first}") from cause
+        raise TrackingError(f"tracking store {without_secret(uri)}: {first}") from cause
 
 
-def _without_secret(uri: str) -> str:
+def without_secret(uri: str) -> str:
+    """Return an address without the user and password in it."""
     scheme, mark, rest = uri.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
