@@ -217,7 +217,8 @@ def _judge(visits: _Visits) -> tuple[Bools, Bools]:
     # backwards, side by side: which of two equal stamps came first depends on how they were sorted
     beside = ~is_forward & (visits.same > 0) & ((visits.back > 0) | (visits.same > 1))
     alone = (against == 0) & (visits.same == 0)
-    clear = (against == 1) | ((against == 0) & ~beside & (visits.thrice == 0))
+    has_row_around = (visits.before != 0) | (visits.after != 0)  # else nothing says which way
+    clear = ((against == 1) & has_row_around) | ((against == 0) & ~beside & (visits.thrice == 0))
     is_one_row = visits.stop - visits.begin == 1
     return ~is_one_row & ((visits.forward == 0) | ~clear), alone
 
