@@ -179,6 +179,17 @@ def widened(answer: Answer, past: Array, never: NDArray[np.bool_], deviates: Arr
     )
 
 
+def settled(answer: Answer, same: Array) -> Answer:
+    """Forecast the one value (N, H, T) that a step of the season always had, where there is one."""
+    is_same = np.isfinite(same)
+    if not is_same.any():
+        return answer
+    return answer._replace(
+        point=np.where(is_same, same, answer.point),
+        quantiles=np.where(is_same[..., None], same[..., None], answer.quantiles),
+    )
+
+
 def _season_spread(past: Array, season: int) -> Array:
     """Return the standard deviation (N, T) of the seasonal difference in each window."""
     change = past[:, season:] - past[:, :-season] if season < past.shape[1] else past

@@ -31,6 +31,7 @@ from forecast.forecasting.fallback import (
     flags,
     join_flags,
     replace_unusable,
+    settled,
     widened,
 )
 from forecast.forecasting.hardship import hardship_of
@@ -105,7 +106,7 @@ class Forecaster:
             moved = corrected(self._calibrated, self.calibration, spec, panel=panel, answer=answer)
             moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
             is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
-            kept = is_fallback[:, None]  # (N, 1, T)
+            kept = is_fallback[:, None] | (quantiles[..., 0] == quantiles[..., -1])  # (N, H, T)
             kept = kept if answer.never is None else kept | answer.never
             quantiles = np.where(kept[..., None], quantiles, moved)
         return replace(
@@ -182,6 +183,7 @@ class Forecaster:
         flag = flag_outliers(flag, wild, (*spec.targets, *spec.past))
         flag = flag_stuck(flag, _past_targets(batch), climate.deviation, season=spec.season)
         answer = Answer(point, quantiles, flag)
+        answer = settled(answer, past.same)
         answer = widened(answer, _past_targets(batch), past.never, climate.deviates)
         return replace_unusable(
             answer,

@@ -1,7 +1,8 @@
 """What a series' readings before a window say where the window itself says nothing.
 
 A window of a series that is silent for longer than the context is forecast from the last season
-that the series has, and a step of the season at which it never had a reading is told apart.
+that the series has. A step of the season at which it never had a reading is told apart, and so is
+one at which it always had the same.
 
 Letters: N windows, H horizon, T targets.
 """
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.forecasting.fallback import repeat_season
+from forecast.forecasting.settled_steps import may_be_settled, settled_values
 
 SEASONS = 28  # of a silent series' newest history, whose spread is its band
 LEAST_SEASONS = 2  # of history, before a step of the season may count as never observed
@@ -32,11 +34,17 @@ class Past(NamedTuple):
         Standard deviation of the newest seasons.
     never : (N, H, T)
         Steps of the season at which the series never had a reading.
+    same : (N, H, T)
+        The one value that it always had at that step of the season, see `settled_steps`; else NaN.
     """
 
     mean: Array
     deviation: Array
     never: Bool
+    same: Array
+
+
+_NEVER = np.iinfo(np.int64).max // 2
 
 
 class OwnHistory:
@@ -59,6 +67,7 @@ class OwnHistory:
             np.full(shape, np.nan, np.float32),
             np.full((shape[0], shape[2]), np.nan, np.float32),
             np.zeros(shape, np.bool_),
+            np.full(shape, np.nan, np.float32),
         )
         seen = np.isfinite(past)
         silent = ~np.asarray(seen.any(axis=1)).all(axis=1)
@@ -68,6 +77,13 @@ class OwnHistory:
         for one in np.unique(series[unsure]):
             rows = np.flatnonzero((series == one) & unsure)
             found.never[rows] = self._never(int(one), cutoff[rows])
+        settled = may_be_settled(past, self.season)
+        for one in np.unique(series[settled]):
+            rows = np.flatnonzero((series == one) & settled)
+            block = np.asarray(self.panel.block(int(one))[:, : past.shape[2]])
+            found.same[rows] = settled_values(
+                block, cutoff[rows], horizon=self.horizon, season=self.season
+            )
         return found
 
     def _holds_all_phases(self, seen: Bool) -> Bool:
@@ -95,7 +111,7 @@ class OwnHistory:
         short = -len(seen) % self.season
         folded = np.pad(seen, ((0, short), (0, 0))).reshape(-1, self.season, targets)
         first = folded.argmax(axis=0) * self.season + np.arange(self.season)[:, None]
-        return np.where(folded.any(axis=0), first, np.iinfo(np.int64).max // 2)
+        return np.where(folded.any(axis=0), first, _NEVER)
 
     def _fill(
         self, found: Past, rows: NDArray[np.int64], series: int, cutoff: NDArray[np.int64]

@@ -119,3 +119,56 @@ def test_two_seasons_of_history_come_before_never():
     never = history.of(np.zeros(2, np.int64), cutoffs, past).never
     assert not never[0].any()
     assert never[1].any()
+
+
+def by_sun(days=60):
+    """Varies in the first half of each season, and is 0 in the second."""
+    panel = by_day(days)
+    panel.values[np.isnan(panel.values)] = 0.0
+    return panel
+
+
+def test_a_step_that_always_read_the_same_is_forecast_so():
+    panel = by_sun()
+    cutoff = SEASON * 30 + 3
+    forecaster = tiny_untrained(panel)
+    answer = forecaster.predict(panel, at(cutoff))
+    night = (cutoff + np.arange(H)) % SEASON >= 6
+    assert (answer.point[0, night] == 0).all()
+    assert (answer.quantiles[0, night] == 0).all()
+    assert (answer.point[0, ~night] != 0).all()
+    assert (answer.quantiles[0, ~night, 0, 0] < answer.quantiles[0, ~night, 0, 2]).all()
+
+
+@pytest.mark.parametrize("days", [13, 20])
+def test_once_otherwise_is_enough(days):
+    """A step is settled after fourteen seasons, and no more once it has read something else."""
+    panel = by_sun()
+    cutoff = SEASON * 30 + 6
+    past = panel.values[cutoff - 24 : cutoff][None]
+    panel.values[SEASON * 20 + 7] = 3.0
+    history = OwnHistory(panel, horizon=H, season=SEASON)
+    same = history.of(np.zeros(1, np.int64), np.array([SEASON * days + 6]), past).same[0, :, 0]
+    expected = np.zeros(H) if days > 14 else np.full(H, np.nan)
+    np.testing.assert_array_equal(same, expected)
+    same = history.of(np.zeros(1, np.int64), np.array([cutoff]), past).same[0, :, 0]
+    np.testing.assert_array_equal(same, [0, np.nan, 0, 0, 0, 0])
+
+
+def test_a_series_that_never_varies_is_left_to_the_model():
+    panel = panel_of([np.full((600, 1), 7.0)])
+    history = OwnHistory(panel, horizon=H, season=SEASON)
+    found = history.of(np.zeros(1, np.int64), np.array([500]), panel.values[476:500][None])
+    assert np.isnan(found.same).all()
+
+
+def test_hours_that_happened_to_stay_dry_are_not_settled():
+    """Rain in one hour of a hundred leaves most hours dry for weeks: that is chance."""
+    random = np.random.default_rng(0)
+    rain = np.where(random.random(SEASON * 60) < 0.01, 1.0, 0.0).astype(np.float32)
+    panel = panel_of([rain[:, None]])
+    history = OwnHistory(panel, horizon=SEASON, season=SEASON)
+    cutoff = np.array([SEASON * 50])
+    past = panel.values[cutoff[0] - 60 : cutoff[0]][None]
+    past[0, -3] = 1.0  # a shower in the window
+    assert np.isnan(history.of(np.zeros(1, np.int64), cutoff, past).same).all()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 """past, known, static and target of a batch, scaled."""
@@ -41,6 +41,7 @@ class LinearFeatures:
     past_count: int = 0
     known_count: int = 0
     cycles: tuple[tuple[int, int], ...] = ()
+    season: int = 1
 
     @property
     def age(self) -> Tensor:
@@ -69,7 +70,7 @@ class LinearFeatures:
         known
             (B, L + H, K), scaled.
         """
-        features = [values.mT]
+        features = [with_lead_in(values, self.season).mT]
         newest = torch.nan_to_num(known[:, self.context_length - 1])  # (B, K)
         for sine, cosine in self.cycles:
             phase = torch.atan2(newest[:, sine], newest[:, cosine])
@@ -79,6 +80,29 @@ class LinearFeatures:
         if self.past_count:
             features.append(covariate_features(location, covariates, known[:, self.context_length]))
         return torch.cat(features, dim=-1)
+
+
+def usual_by_phase(values: Tensor, season: int) -> Tensor:
+    """Give the mean of each step of the season over a window (B, L, C); NaN where none is known."""
+    steps = values.shape[1]
+    season = min(season, steps)
+    padded = nn.functional.pad(values, (0, 0, 0, -steps % season), value=torch.nan)
+    folded = padded.reshape(len(values), -1, season, values.shape[2])
+    usual = folded.nanmean(dim=1)  # (B, season, C)
+    return usual.repeat(1, folded.shape[1], 1)[:, :steps]
+
+
+def with_lead_in(values: Tensor, season: int) -> Tensor:
+    """Fill what lies before the first reading of (B, L, T) by the usual reading at that phase.
+
+    A series shorter than the context is taken to have gone on like that before it began. What the
+    window never holds at a phase stays NaN, and so do gaps behind the first reading.
+    """
+    missing = torch.isnan(values)
+    if not bool(missing[:, 0].any()):
+        return values
+    leading = missing.long().cumprod(dim=1).bool()
+    return torch.where(leading, usual_by_phase(values, season), values)
 
 
 def covariate_age(past_count: int, known_count: int, context_length: int) -> Tensor:

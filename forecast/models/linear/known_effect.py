@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from forecast.data.windows.train_folds import FoldSpan, fold_count
 from forecast.models.linear.choice import FoldSums, within, without
-from forecast.models.linear.features import WindowTensors
+from forecast.models.linear.features import WindowTensors, usual_by_phase
 from forecast.models.linear.ridge import NormalEquations
 
 PENALTY = 1e-3
@@ -62,12 +62,7 @@ class KnownEffect(nn.Module):
         missing = torch.isnan(known)
         if not bool(missing.any()):
             return known
-        steps = known.shape[1]
-        season = min(self.season, steps)
-        padded = nn.functional.pad(known, (0, 0, 0, -steps % season), value=torch.nan)
-        shape = (len(known), -1, season, known.shape[2])
-        phase = padded.reshape(shape).nanmean(dim=1)  # (B, season, K)
-        usual = phase.repeat(1, padded.shape[1] // season, 1)[:, :steps]
+        usual = usual_by_phase(known, self.season)
         level = known.nanmean(dim=1, keepdim=True).nan_to_num()
         usual = torch.where(torch.isnan(usual), level, usual)
         return torch.where(missing, usual, known)

@@ -123,7 +123,11 @@ class Segment(nn.Module):
         self.one_product = cell.cell == "lstm" and cell.is_fused and cell.layers == 1
         entry = 4 * hidden if self.one_product else hidden
         self.linear_features = LinearFeatures(
-            sizes.context_length, sizes.past_count, sizes.known_count, options.cycles
+            sizes.context_length,
+            sizes.past_count,
+            sizes.known_count,
+            options.cycles,
+            options.season or width,
         )
         self.linear = self._linear_path() if options.linear else None
         self.known_effect = self._known_effect() if options.linear and options.tabled else None

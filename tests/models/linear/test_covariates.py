@@ -8,6 +8,7 @@ from forecast.models.linear.features import (
     carry_forward,
     covariate_age,
     covariate_features,
+    with_lead_in,
 )
 from forecast.models.linear.path import LinearPath, LinearRows
 
@@ -51,3 +52,11 @@ def test_a_target_that_follows_its_covariate_is_forecast_by_the_linear_path():
 
     assert error(torch.cat([window, beside], dim=-1)) < 0.05
     assert error(window) > 1.0
+
+
+def test_what_lies_before_the_first_reading_is_taken_as_usual():
+    values = torch.tensor([NAN, NAN, NAN, 1.0, 5.0, NAN, 7.0])[None, :, None]  # a season of two
+    filled = with_lead_in(values, 2)[0, :, 0]
+    torch.testing.assert_close(filled, torch.tensor([6, 1, 6, 1, 5, NAN, 7.0]), equal_nan=True)
+    never = with_lead_in(torch.tensor([NAN, NAN, 4.0])[None, :, None], 2)[0, :, 0]
+    torch.testing.assert_close(never, torch.tensor([4, NAN, 4.0]), equal_nan=True)
