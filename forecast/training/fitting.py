@@ -120,7 +120,7 @@ def fit_forecaster(
     train, judges = _judged_by(panel, split, spec)
     result = fit(
         forecaster.network,
-        lambda device: spec.windows(panel, device),
+        lambda device: forecaster.spec.windows(panel, device),
         train,
         judges,
         settings=training,
@@ -130,10 +130,10 @@ def fit_forecaster(
         on_step=on_step,
     )
     result.network.forget_folds()
-    forecaster = replace(forecaster, network=result.network)
+    trained = replace(forecaster, network=result.network)
     if model.linear.trust:
-        fit_trust(forecaster, panel, split.dev)
-    return Fitted(with_calibration(forecaster, panel, split.calibration), result, notes)
+        fit_trust(trained, panel, split.dev)
+    return Fitted(with_calibration(trained, panel, split.calibration), result, notes)
 
 
 def _judged_by(panel: Panel, split: Split, spec: Spec) -> tuple[WindowIndex, WindowIndex]:

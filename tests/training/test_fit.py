@@ -49,6 +49,17 @@ def test_the_best_weights_are_restored(tmp_path):
     assert error == pytest.approx(fitted.fit.best_score, rel=1e-5)
 
 
+def test_series_of_far_apart_levels_are_trained_in_the_units_they_are_forecast_in(tmp_path):
+    panel = tiny_panel()
+    panel.values[panel.offset[1] :] *= 1e6
+    fitted = tiny_fit(panel, tmp_path)
+    assert fitted.forecaster.spec.scaled_series
+    split = tiny_split(panel)
+    answer = fitted.forecaster.predict(panel, split.dev)
+    error = mae(collect_actual(panel, split.dev, horizon=6), answer.point)
+    assert error == pytest.approx(fitted.fit.best_score, rel=1e-4)
+
+
 @pytest.mark.parametrize("members", [1, 2])
 def test_half_precision_on_a_cpu_learns_much_the_same(tmp_path, members):
     panel, model = tiny_panel(), MODEL.model_copy(update={"ensemble": members})
