@@ -36,6 +36,7 @@ from pipelines.steps.known_covariates_template import write_template
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.remarks import Remarks
 from pipelines.steps.stand_in import FLAG, VERSION, StandIn
+from pipelines.steps.vanished import in_words, vanished
 from pipelines.tracking import champion_bundle
 from pipelines.tracking.last_champion import champion_or_last
 from pipelines.tracking.registry import is_cached
@@ -115,6 +116,9 @@ def run(
         remarks = Remarks.of(
             config, panel, freshness=is_newest, horizon=model.horizon, flags=model.flags
         )
+        if is_newest and model.fault is None and group().rank == 0:
+            lost = vanished(config.work_folder, model.version, panel.series_ids)
+            remarks = remarks.with_lost(lost, in_words(lost))
         provenance = Provenance(
             model_version=model.version,
             run_id=model.run_id,
@@ -129,7 +133,7 @@ def run(
         for line in (*model.lines, *remarks.lines):
             say(f"{config.name}: {line}", error=True)
     if remarks.freshness is not None:
-        tell(config, "stale", remarks.freshness.said(panel.series_ids))
+        tell(config, "stale", "; ".join(remarks.lines) or None)
         tell(config, "registry", "; ".join(model.lines) or None)
     if model.fault is not None and not config.monitor.allow_no_champion:
         raise model.fault

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +87,13 @@ class Remarks:
         for flag in flags:
             marks = join_flags(marks, flag)
         return cls(marks, tuple(lines), facts, fresh)
+
+    def with_lost(self, lost: list[str], said: str | None) -> Remarks:
+        """Return the remarks with the series that vanished, and what is said of them."""
+        if said is None:
+            return self
+        facts = self.facts | {"vanished_series": lost}
+        return replace(self, lines=(*self.lines, said), facts=facts)
 
     @property
     def digest(self) -> str:

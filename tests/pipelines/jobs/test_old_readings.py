@@ -127,3 +127,18 @@ def test_another_horizon_than_the_champions_is_flagged(
     rows, _ = _predict("2024-01-21T00:00Z", monkeypatch, "--set", "windows.horizon=24h")
     assert set(rows["flag"]) == {"horizon:12"}
     assert "windows.horizon is 24 steps and the model forecasts 12" in capsys.readouterr().err
+
+
+def test_a_series_that_vanished_from_the_table_is_named(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _predict("2024-01-21T00:00Z", monkeypatch)
+    lines = "".join(f"{line}\n" for line in readings() if line[0] != "b")
+    (site / "readings.csv").write_text(lines)
+    rows, success = _predict("2024-01-21T00:00Z", monkeypatch)
+    assert set(rows["unique_id"]) == {"a", "c"}
+    assert success["vanished_series"] == ["b"]
+    assert "vanished: no forecast for 'b', forecast before" in capsys.readouterr().err
+    (site / "readings.csv").write_text("".join(f"{line}\n" for line in readings()))
+    _, success = _predict("2024-01-21T00:00Z", monkeypatch)
+    assert "vanished_series" not in success
