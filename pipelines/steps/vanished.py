@@ -1,4 +1,4 @@
-"""Series that were forecast before and are in the tables no more: nobody must miss them silently."""
+"""Series that were forecast before and are in the tables no more: none is missing in silence."""
 
 from __future__ import annotations
 
