@@ -12,7 +12,8 @@ import torch
 
 from forecast.data.panel import Panel
 from forecast.data.windows.windows import Batch, WindowIndex, batches, thin
-from forecast.forecasting.calibration import Calibration
+from forecast.forecasting.bridge import bridged
+from forecast.forecasting.calibration import MOST_HORIZONS, Calibration
 from forecast.forecasting.hardship import late_knots
 from forecast.forecasting.spread_factors import (
     LOG_FACTORS,
@@ -59,38 +60,76 @@ def calibrated(
     of_window = spec.horizon * len(spec.targets) * max(1, len(spec.levels))
     most = max(LEAST_WINDOWS, min(MOST_WINDOWS, MOST_VALUES // of_window))
     sample = _Sample(forecaster, panel, thin(index, most=most))
-    calibration = replace(calibration, base=_base(*sample.of(_as_it_is), spec.levels))
-    calibration = _with_factors(calibration, sample)
+    actual, quantiles = sample.of(_as_it_is)
+    calibration = replace(calibration, base=_base(actual, quantiles, spec.levels))
+    calibration = _with_factors(calibration, sample, actual, quantiles)
     sample = _Sample(forecaster, panel, thin(index, most=min(most, MOST_IN_HARDSHIP)))
-    return _with_hardships(calibration, sample)
+    return _with_lateness(_with_lacking(calibration, sample), sample)
 
 
-def _with_factors(calibration: Calibration, sample: "_Sample") -> Calibration:
+def _with_factors(
+    calibration: Calibration, sample: "_Sample", actual: Array, quantiles: Array
+) -> Calibration:
     """Measure how far off all forecasts are; again where that is beyond the factors tried."""
     for _ in range(MOST_ROUNDS):
-        found = sample.factors(calibration, _as_it_is)
+        found = sample.factors(calibration, actual, quantiles)
         calibration = replace(calibration, log_factor=calibration.log_factor + found)
         if found.min() > LOG_FACTORS[1] and found.max() < LOG_FACTORS[-2]:
             break
     return calibration
 
 
-def _with_hardships(calibration: Calibration, sample: "_Sample") -> Calibration:
-    """Measure how much further off forecasts are without the newest readings or a covariate."""
+def _with_lateness(calibration: Calibration, sample: "_Sample") -> Calibration:
+    """Measure how much further off forecasts are without the newest readings.
+
+    For each lateness, whether to bridge it or to leave the gap is what the smaller error says.
+    """
     spec = sample.forecaster.spec
-    targets, past = len(spec.targets), len(spec.past)
     knots = late_knots(spec.context_length)
-    late = [_without_newest(steps) for steps in knots]
-    lacking = [_without_past(targets + column) for column in range(past)]
-    lacking += [_without_ahead(column, spec.context_length) for column in range(len(spec.known))]
-    found = [np.maximum(0.0, sample.factors(calibration, change)) for change in late + lacking]
-    shape = calibration.lacking.shape
+    factors, is_bridged = [], []
+    for steps in knots:
+        change = _without_newest(steps)
+        tries = [sample.of(change)]
+        if steps <= MOST_HORIZONS * spec.horizon:
+            tries.append(sample.of(change, bridge=steps))
+        best = int(np.argmin([_error(*one) for one in tries]))
+        is_bridged.append(best == 1)
+        factors.append(sample.factors(calibration, *tries[best]))
+    rising = np.maximum.accumulate(np.maximum(0.0, np.stack(factors)), axis=0)
     return replace(
         calibration,
         late_steps=np.array(knots, np.int64),
-        late=np.maximum.accumulate(np.stack(found[: len(knots)]), axis=0),
-        lacking=np.array(found[len(knots) :]).reshape(shape),
+        late=rising,
+        is_bridged=np.array(is_bridged),
     )
+
+
+def _error(actual: Array, quantiles: Array) -> float:
+    """Return the mean error of the middle quantile, each target in units of its own deviation."""
+    middle = quantiles[..., quantiles.shape[-1] // 2]
+    unit = np.maximum(_deviation(actual), 1e-30)
+    error = np.abs(actual - middle) / unit
+    seen = np.isfinite(error)
+    return float(error[seen].mean()) if seen.any() else np.inf
+
+
+def _deviation(actual: Array) -> Array:
+    """Return the standard deviation (T,) of what was observed; 0 where nothing was."""
+    seen = np.isfinite(actual)
+    count = np.maximum(seen.sum(axis=(0, 1)), 1)
+    mean = np.where(seen, actual, 0.0).sum(axis=(0, 1)) / count
+    away = np.where(seen, actual - mean, 0.0)
+    return np.asarray(np.sqrt((away**2).sum(axis=(0, 1)) / count))
+
+
+def _with_lacking(calibration: Calibration, sample: "_Sample") -> Calibration:
+    """Measure how much further off forecasts are without each covariate."""
+    spec = sample.forecaster.spec
+    changes = [_without_past(len(spec.targets) + column) for column in range(len(spec.past))]
+    changes += [_without_ahead(column, spec.context_length) for column in range(len(spec.known))]
+    found = [sample.factors(calibration, *sample.of(change)) for change in changes]
+    factors = np.maximum(0.0, np.array(found)).reshape(calibration.lacking.shape)
+    return replace(calibration, lacking=factors)
 
 
 class _Sample:
@@ -102,22 +141,28 @@ class _Sample:
         self.windows = forecaster.spec.windows(panel, forecaster.network.past_scale.device)
         self.origins = _independent(panel, index, forecaster.spec.horizon)
 
-    def of(self, change: Change) -> tuple[Array, Array]:
-        """Return actuals (N, H, T) and raw quantiles (N, H, T, Q), NaN where not usable."""
+    def of(self, change: Change, *, bridge: int = 0) -> tuple[Array, Array]:
+        """Return actuals (N, H, T) and raw quantiles (N, H, T, Q), NaN where not usable.
+
+        With `bridge` that many newest steps are filled by the model's own forecasts.
+        """
         actual, quantiles = [], []
         for batch in batches(self.windows, self.index, batch_size=BATCH):
             changed = change(batch)
             past = changed.past[..., : batch.target.shape[2]]
-            has_history = torch.isfinite(past).any(dim=1).cpu().numpy()  # (N, T)
+            has_history = torch.isfinite(past).any(dim=1)  # (N, T)
+            if bridge:
+                late = torch.where(has_history, bridge, 0)
+                changed = bridged(self.forecaster.point, self.windows, changed, late)
             values = self.forecaster.raw(changed).quantiles
-            quantiles.append(np.where(has_history[:, None, :, None], values, np.nan))
+            usable = has_history.cpu().numpy()[:, None, :, None]
+            quantiles.append(np.where(usable, values, np.nan))
             actual.append(batch.target.cpu().numpy())
         return np.concatenate(actual), np.concatenate(quantiles)
 
-    def factors(self, calibration: Calibration, change: Change) -> Array:
+    def factors(self, calibration: Calibration, actual: Array, quantiles: Array) -> Array:
         """Return the log factors (R, T, S) by which calibrated quantiles were still off."""
         spec = self.forecaster.spec
-        actual, quantiles = self.of(change)
         values = calibration.plain(quantiles, spec.levels)
         found = evidence_of(actual, values, spec.levels, least=calibration.least_spread)
         total = Evidence(found.loss.sum(axis=0), found.seen.sum(axis=0))

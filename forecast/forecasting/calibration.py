@@ -20,6 +20,7 @@ from forecast.forecasting.spread_factors import Array, at_level, by_step, group_
 
 LEAST_SPREAD = 1e-3  # of the outermost quantiles, in units of the train standard deviation
 MOST_ORIGINS = 60  # of its own past that a series' band is corrected by
+MOST_HORIZONS = 8  # bridged by own forecasts one after the other, each resting on the last
 ORIGINS_OF_ALL = 3000  # by which many series share the cost of looking back
 
 
@@ -37,6 +38,8 @@ class Calibration:
         Latenesses that `late` was measured at, rising.
     late : (K, R, T, S)
         Further log factors, at least 0, of a target whose newest value is so many steps old.
+    is_bridged : (K,)
+        Whether the gap is then filled by the model's own forecasts (`bridge`).
     lacking : (C, R, T, S)
         The same for each covariate, past and known, that is lacking.
     base : (H, T, Q)
@@ -49,6 +52,7 @@ class Calibration:
     least_spread: Array
     late_steps: NDArray[np.int64]
     late: Array
+    is_bridged: NDArray[np.bool_]
     lacking: Array
     base: Array
     origins: int
@@ -73,6 +77,7 @@ class Calibration:
             least,
             np.array([1], np.int64),
             np.zeros((1, *shape)),
+            np.array([False]),
             np.zeros((covariates, *shape)),
             np.empty((0, len(least), levels)),
             min(MOST_ORIGINS, ORIGINS_OF_ALL // series),
@@ -92,6 +97,16 @@ class Calibration:
         extra = self._in_hardship(hardship)  # (N, R, T, S)
         worse = scaled(plain, by_step(extra, horizon), levels)
         return np.sort(_at_least_of_later(worse, plain, hardship.late, levels), axis=-1)
+
+    def to_bridge(
+        self, late: NDArray[np.int64], *, horizon: int, context_length: int
+    ) -> NDArray[np.int64]:
+        """Return how many late steps (N, T) are to be filled by own forecasts; 0 for none."""
+        knots = np.log1p(self.late_steps)
+        middle = (knots[:-1] + knots[1:]) / 2
+        nearest = np.searchsorted(middle, np.log1p(late))
+        has_start = (late < context_length) & (late <= MOST_HORIZONS * horizon)
+        return np.where(self.is_bridged[nearest] & has_start, late, 0)
 
     def plain(self, quantiles: NDArray[np.floating[Any]], levels: Sequence[float]) -> Array:
         """Return quantiles (N, H, T, Q) calibrated as if nothing were lacking."""
@@ -126,12 +141,17 @@ class Calibration:
         """Inverse of `to_json`; of offsets, as bundles held before, only those of points count."""
         if "offset" in content:
             return cls._of_offsets(np.array(content["offset"]), np.array(content["least_spread"]))
+        none = [False] * len(content["late_steps"])  # of bundles from before gaps were bridged
+        content = {"is_bridged": none, **content}
         arrays = {name: np.array(content[name], np.float64) for name in _ARRAYS}
         shape = arrays["log_factor"].shape
         arrays["lacking"] = arrays["lacking"].reshape(-1, *shape)
         arrays["base"] = arrays["base"].reshape(content["shape"])
         steps = arrays.pop("late_steps").astype(np.int64)
-        return cls(**arrays, late_steps=steps, origins=int(content["origins"]))
+        is_bridged = arrays.pop("is_bridged").astype(bool)
+        return cls(
+            **arrays, late_steps=steps, is_bridged=is_bridged, origins=int(content["origins"])
+        )
 
     @classmethod
     def _of_offsets(cls, offset: Array, least: Array) -> Self:
@@ -142,7 +162,7 @@ class Calibration:
         return replace(plain, base=offset * least[:, None])
 
 
-_ARRAYS = ("log_factor", "least_spread", "late_steps", "late", "lacking", "base")
+_ARRAYS = ("log_factor", "least_spread", "late_steps", "late", "is_bridged", "lacking", "base")
 
 
 def _at_least_of_later(

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import Batch, WindowIndex, batches
+from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
+from forecast.forecasting.bridge import bridged
 from forecast.forecasting.calibration import Calibration
 from forecast.forecasting.fallback import (
     Answer,
@@ -34,7 +36,7 @@ from forecast.forecasting.fallback import (
     settled,
     widened,
 )
-from forecast.forecasting.hardship import hardship_of
+from forecast.forecasting.hardship import Hardship, hardship_of
 from forecast.forecasting.label_codes import in_codes_of, unseen
 from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.rolling_intervals import corrected
@@ -116,13 +118,18 @@ class Forecaster:
             flag=self._flag(answer.flag, labelled, index),
         )
 
-    def raw(self, batch: Any) -> Raw:
+    def raw(self, batch: Batch) -> Raw:
         """Forecast one batch by the network alone, in the targets' units."""
         with torch.inference_mode():
             params = self.network(batch)
             point = self.network.point(params, batch).float().cpu().numpy()
             quantiles = self.network.quantiles(params, self.spec.levels, batch)
         return Raw(point, quantiles.float().cpu().numpy())
+
+    def point(self, batch: Batch) -> Tensor:
+        """Forecast the points (N, H, T) of one batch, on its device."""
+        with torch.inference_mode():
+            return self.network.point(self.network(batch), batch).float()
 
     def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
         """Add to the flags (N, T) the columns whose labels in a window were not in training."""
@@ -146,7 +153,7 @@ class Forecaster:
         answers, never = [], []
         for batch in batches(windows, index, batch_size=batch_size):
             past = history.of(*_positions(batch), _past_targets(batch))
-            answers.append(self._answer(batch, past))
+            answers.append(self._answer(windows, batch, past))
             never.append(past.never)
         return Forecast(
             series=np.asarray(index.series),
@@ -158,20 +165,31 @@ class Forecaster:
             never=np.concatenate(never),
         )
 
-    def _answer(self, batch: Batch, past: Past) -> Answer:
+    def _without_gaps(self, windows: Windows, batch: Batch, lack: Hardship) -> Batch:
+        """Bridge late readings by own forecasts, where calibration has shown that to be better."""
+        assert self.calibration is not None
+        late = self.calibration.to_bridge(
+            lack.late, horizon=self.spec.horizon, context_length=self.spec.context_length
+        )
+        if not late.any():
+            return batch
+        return bridged(self.point, windows, batch, torch.from_numpy(late).to(batch.past.device))
+
+    def _answer(self, windows: Windows, batch: Batch, past: Past) -> Answer:
         """Forecast one batch, calibrated, flagged, with fallbacks."""
-        spec = self.spec
+        spec, calibration = self.spec, self.calibration
         wild = outliers(batch.past.cpu().numpy())
         if wild.any():
             keep = ~torch.from_numpy(wild).to(batch.past.device)
             batch = batch._replace(past=torch.where(keep, batch.past, torch.nan))
-        point, quantiles = self.raw(batch)
         ahead = batch.known[:, spec.context_length :]
         seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
-        if self.calibration is not None:
+        if calibration is None:
+            point, quantiles = self.raw(batch)
+        else:
             lack = hardship_of(*seen, targets=len(spec.targets), known=len(spec.known))
-            moved = self.calibration.apply(quantiles, lack, spec.levels)
-            quantiles = moved.astype(np.float32)
+            point, quantiles = self.raw(self._without_gaps(windows, batch, lack))
+            quantiles = calibration.apply(quantiles, lack, spec.levels).astype(np.float32)
         climate = self._climate(batch, past)
         flag = flags(
             seen,

@@ -43,7 +43,7 @@ def late_knots(context_length: int) -> tuple[int, ...]:
     """Return the latenesses that are measured, in steps; in between it is interpolated.
 
     >>> late_knots(168)
-    (1, 3, 8, 21, 59, 167)
+    (1, 2, 4, 9, 19, 39, 80, 167)
     """
-    knots = np.geomspace(1, max(1, context_length - 1), 6).round().astype(int)
+    knots = np.geomspace(1, max(1, context_length - 1), 8).round().astype(int)
     return tuple(np.unique(knots).tolist())
