@@ -33,6 +33,7 @@ from forecast.whole_files import checksum, faults_of, publish_folder, read_objec
 
 Format = Literal["parquet", "csv"]
 
+KEYS = ["unique_id", "target", "step"]
 _WAIT_S = 600.0  # for the parts of other processes
 
 
@@ -189,7 +190,7 @@ class CutoffFolder:
         with self._writing():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write_table(table, scratch, self._format)
+                _write_table(table, scratch, self._format if self._world == 1 else "parquet")
                 marker = {"rows": table.num_rows, "sha256": checksum(scratch)}
                 scratch.rename(path)
                 write_whole(self._marker(self._rank), json.dumps(marker))
@@ -205,7 +206,10 @@ class CutoffFolder:
             self._staging.parent.rmdir()
 
     def finish(self, *, series: int, rows: int, wait_s: float = _WAIT_S) -> Path:
-        """Check all parts and give the folder its name; only the first process does this.
+        """Check all parts, make them one, give the folder its name; the first process does this.
+
+        The parts of several processes hold neighbouring series in order: joined, they are what one
+        process would have written.
 
         Parameters
         ----------
@@ -218,15 +222,16 @@ class CutoffFolder:
             When a part does not come, a row is missing or there twice, or the folder cannot be
             written.
         """
-        markers = [self._await(rank, wait_s) for rank in range(self._world)]
-        self._check(series, rows)
+        for rank in range(self._world):
+            self._await(rank, wait_s)
+        parts = self._parts()
+        self._check(parts, series, rows)
+        name, digest = self._joined(parts)
         success = {
             "rows": rows,
             "series": series,
             "format": self._format,
-            "checksums": {
-                self._part(rank).name: marker["sha256"] for rank, marker in enumerate(markers)
-            },
+            "checksums": {name: digest},
             **asdict(self._provenance),
             **self._facts,
         }
@@ -235,6 +240,8 @@ class CutoffFolder:
             write_whole(self._staging / SUCCESS, text + "\n")
             for rank in range(self._world):
                 self._marker(rank).unlink()
+                if self._world > 1:
+                    self._part(rank).unlink()
             publish_folder(self._staging, self.path, ours=made_by_us(self.path))
             with suppress(OSError):  # other cutoffs are still on their way
                 self._staging.parent.rmdir()
@@ -250,11 +257,28 @@ class CutoffFolder:
                 "see output.path"
             ) from error
 
-    def _check(self, series: int, rows: int) -> None:
-        keys = ["unique_id", "target", "step"]
-        parts = [_read_keys(self._part(rank), self._format, keys) for rank in range(self._world)]
-        table = pa.concat_tables(parts)
-        distinct = table.group_by(keys).aggregate([]).num_rows
+    def _parts(self) -> pa.Table:
+        """Read what the processes wrote, in order; of one alone the keys."""
+        if self._world == 1:
+            return _read_keys(self._part(0), self._format, KEYS)
+        parts = [
+            pa.parquet.read_table(self._part(n), partitioning=None) for n in range(self._world)
+        ]
+        table = pa.concat_tables(parts).combine_chunks()
+        return pa.table(dict(zip(table.column_names, table.columns, strict=True)))
+
+    def _joined(self, parts: pa.Table) -> tuple[str, str]:
+        """Write all rows as one file, where they are not yet; return its name and checksum."""
+        path = self._staging / f"part-00000.{self._format}"
+        if self._world > 1:
+            scratch = path.with_suffix(".tmp")
+            with self._writing():
+                _write_table(parts, scratch, self._format)
+                scratch.rename(path)
+        return path.name, checksum(path)
+
+    def _check(self, table: pa.Table, series: int, rows: int) -> None:
+        distinct = table.group_by(KEYS).aggregate([]).num_rows
         found = pc.count_distinct(table["unique_id"]).as_py()
         if (table.num_rows, distinct, found) != (rows, rows, series):
             raise DataError(
@@ -263,7 +287,7 @@ class CutoffFolder:
                 "delete the folder and run again"
             )
 
-    def _await(self, rank: int, wait_s: float) -> dict[str, Any]:
+    def _await(self, rank: int, wait_s: float) -> None:
         deadline = time.monotonic() + wait_s
         while not self._marker(rank).exists():
             if time.monotonic() > deadline:
@@ -272,11 +296,11 @@ class CutoffFolder:
                     f"{wait_s:g} s; see its log and run again"
                 )
             time.sleep(0.05)
-        marker: dict[str, Any] = json.loads(self._marker(rank).read_text(encoding="utf-8"))
-        return marker
 
     def _part(self, rank: int) -> Path:
-        return self._staging / f"part-{rank:05d}.{self._format}"
+        if self._world == 1:
+            return self._staging / f"part-{rank:05d}.{self._format}"
+        return self._staging / f"part-{rank + 1:05d}.parquet"  # part 0 will be the whole
 
     def _marker(self, rank: int) -> Path:
         return self._staging / f"part-{rank:05d}.done"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,11 +21,12 @@ from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches
+from forecast.data.windows.windows import Batch, WindowIndex, Windows, slices
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
 from forecast.forecasting.bridge import bridged
 from forecast.forecasting.calibration import Calibration
+from forecast.forecasting.even_forward import Raw, forward, side_by_side
 from forecast.forecasting.fallback import (
     Answer,
     Climate,
@@ -49,13 +50,6 @@ from forecast.models.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Raw(NamedTuple):
-    """What the network says: point (N, H, T) and quantiles (N, H, T, Q)."""
-
-    point: NDArray[np.float32]
-    quantiles: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -120,16 +114,11 @@ class Forecaster:
 
     def raw(self, batch: Batch) -> Raw:
         """Forecast one batch by the network alone, in the targets' units."""
-        with torch.inference_mode():
-            params = self.network(batch)
-            point = self.network.point(params, batch).float().cpu().numpy()
-            quantiles = self.network.quantiles(params, self.spec.levels, batch)
-        return Raw(point, quantiles.float().cpu().numpy())
+        return forward(self.network, batch, self.spec.levels)
 
     def point(self, batch: Batch) -> Tensor:
         """Forecast the points (N, H, T) of one batch, on its device."""
-        with torch.inference_mode():
-            return self.network.point(self.network(batch), batch).float()
+        return torch.from_numpy(self.raw(batch).point).to(batch.past.device)
 
     def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
         """Add to the flags (N, T) the columns whose labels in a window were not in training."""
@@ -147,14 +136,18 @@ class Forecaster:
 
     def _calibrated(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
         """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""
-        windows = self.spec.windows(panel, self.network.past_scale.device)
-        spec = self.spec
+        spec, device = self.spec, self.network.past_scale.device
+        windows = spec.windows(panel, device)
         history = OwnHistory(panel, horizon=spec.horizon, season=spec.season)
-        answers, never = [], []
-        for batch in batches(windows, index, batch_size=batch_size):
+
+        def answered(part: tuple[torch.Tensor, torch.Tensor]) -> tuple[Answer, Past]:
+            batch = windows.gather(*part)
             past = history.of(*_positions(batch), _past_targets(batch))
-            answers.append(self._answer(windows, batch, past))
-            never.append(past.never)
+            return self._answer(windows, batch, past), past
+
+        found = side_by_side(answered, slices(index, batch_size), on_gpu=device.type != "cpu")
+        answers = [answer for answer, _ in found]
+        never = [past.never for _, past in found]
         return Forecast(
             series=np.asarray(index.series),
             cutoff=np.asarray(index.cutoff),

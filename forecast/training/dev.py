@@ -6,13 +6,12 @@ number of processes. It chooses nothing; the trainer compares what comes out.
 Letters: B batch, H horizon, T targets, Q quantile levels, S series.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from forecast.data.windows.windows import Batch, WindowIndex, Windows
+from forecast.data.windows.windows import Batch, WindowIndex, Windows, slices
 from forecast.models.network import Network
 from forecast.vocabulary import Metric
 
@@ -119,13 +118,3 @@ class DevSet:
                 total += self.objective.sums(network, batch, params).cpu()
         network.train(was_training)
         return total
-
-
-def slices(
-    index: WindowIndex, batch_size: int, *, rank: int = 0, world: int = 1
-) -> Sequence[tuple[Tensor, Tensor]]:
-    """Cut this rank's share of an index into batches of (series, cutoff)."""
-    series = torch.as_tensor(index.series)[rank::world]
-    cutoff = torch.as_tensor(index.cutoff)[rank::world]
-    starts = range(0, len(series), batch_size)
-    return [(series[i : i + batch_size], cutoff[i : i + batch_size]) for i in starts]

@@ -42,7 +42,7 @@ from pipelines.tracking.last_champion import champion_or_last
 from pipelines.tracking.registry import is_cached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -110,8 +110,9 @@ def run(
         if template is not None:
             write_template(config, panel, template)
             return None
-        cutoffs = _cutoffs(config, panel, (cutoff, first, last))
-        model = _model(config, panel, int(cutoffs[0]))
+        asked = (cutoff, first, last)
+        cutoffs = agree("cutoffs", lambda: _cutoffs(config, panel, asked).tolist())
+        model = _model(config, panel, cutoffs[0])
         is_newest = cutoff is None and first is None and last is None
         remarks = Remarks.of(
             config, panel, freshness=is_newest, horizon=model.horizon, flags=model.flags
@@ -209,10 +210,10 @@ def _local_text(config: Config, panel: Panel, index: int) -> str:
     return datetime.fromtimestamp(instant, ZoneInfo(config.data.timezone)).isoformat()
 
 
-def _write_all(job: Job, cutoffs: NDArray[np.int64]) -> list[Path]:
+def _write_all(job: Job, cutoffs: Sequence[int]) -> list[Path]:
     """Write every cutoff that is not there yet; return the folders of all, oldest first."""
-    folders = {int(cutoff): _folder(job, int(cutoff)) for cutoff in cutoffs}
-    due = [cutoff for cutoff, folder in folders.items() if not folder.is_done()]
+    folders = {cutoff: _folder(job, cutoff) for cutoff in cutoffs}
+    due = agree("due", lambda: [one for one, folder in folders.items() if not folder.is_done()])
     if job.model.fault is not None:  # what a champion has written is better
         due = [cutoff for cutoff in due if not (folders[cutoff].path / SUCCESS).exists()]
     if job.group.rank == 0:
@@ -251,7 +252,9 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
     """Forecast this process' series at some cutoffs in one go; yield the rows of each cutoff."""
     if not cutoffs:
         return
-    mine = slice(job.group.rank, None, job.group.world)
+    place, count = job.group, len(job.panel.series_ids)
+    first, stop = (count * rank // place.world for rank in (place.rank, place.rank + 1))
+    mine = slice(first, max(stop, first + 1))  # with fewer series than processes, one for show
     parts = [index_at(job.panel, cutoff) for cutoff in cutoffs]
     index = WindowIndex(
         np.concatenate([part.series[mine] for part in parts]),
@@ -262,7 +265,7 @@ def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
     rows = forecast_table(answer, job.panel, job.provenance)
     each = rows.num_rows // len(cutoffs)
     for position in range(len(cutoffs)):
-        yield rows.slice(position * each, each)
+        yield rows.slice(position * each, each if stop > first else 0)
 
 
 def _show(config: Config, path: Path, *, written: int) -> None:

@@ -32,7 +32,7 @@ from pipelines.steps.training_run import backtest_of, log_figures, register, sco
 from pipelines.tracking import (
     CHALLENGER,
     ChampionBundle,
-    champion_bundle,
+    agreed_champion,
     crown,
     set_alias,
     start_run,
@@ -98,7 +98,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
 def _champion(config: Config, panel: Panel) -> Champion:
     from forecast.forecasting.forecaster import Forecaster
 
-    bundle = champion_bundle(config, agree("champion", lambda: champion_bundle(config).version))
+    bundle = agreed_champion(config)
     forecaster = Forecaster.load(bundle.path)
     forecaster.spec.check(panel)
     spec, wanted = forecaster.spec, (config.horizon, config.data.targets)

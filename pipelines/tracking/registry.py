@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from forecast.errors import ModelError
+from forecast.ranks import is_first
+from forecast.ranks.store import agree
 from pipelines.tracking.local_registry import read_alias
 from pipelines.tracking.store import Store, open_store, sqlite_path, tracking_faults, tracking_uri
 
@@ -157,6 +159,19 @@ def champion_bundle(config: Config, version: int | None = None) -> ChampionBundl
     if not is_cached(folder, found.run_id):
         _fetch(config, found, folder)
     return ChampionBundle(folder, found.number, found.run_id)
+
+
+def agreed_champion(config: Config) -> ChampionBundle:
+    """Return the bundle of the champion that the first of all processes found.
+
+    Raises
+    ------
+    ModelError, TrackingError
+        As `champion_bundle`.
+    """
+    found = champion_bundle(config) if is_first() else None
+    version = agree("champion", lambda: found and found.version)
+    return found or champion_bundle(config, version)
 
 
 def _find(config: Config, version: int | None) -> Version:

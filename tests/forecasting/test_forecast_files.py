@@ -123,13 +123,20 @@ def test_a_newer_version_replaces_the_folder_whole(tmp_path):
     assert names == [SUCCESS, "part-00000.parquet"]
 
 
-def test_many_processes_write_many_parts(tmp_path):
-    ranks = [folder(tmp_path, rank=rank, world=3) for rank in range(3)]
-    for rank, one in enumerate(ranks):
-        one.write_part(forecast_table(forecast(range(rank, 4, 3)), panel(), PROVENANCE))
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_many_processes_write_the_bytes_of_one(tmp_path, file_format):
+    alone = folder(tmp_path / "alone", file_format=file_format)
+    alone.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    expected = alone.finish(series=4, rows=24)
+    parts = ([0], [], [1, 2, 3])
+    ranks = [folder(tmp_path, rank=rank, world=3, file_format=file_format) for rank in range(3)]
+    for one, series in zip(ranks, parts, strict=True):
+        one.write_part(forecast_table(forecast(series), panel(), PROVENANCE))
     path = ranks[0].finish(series=4, rows=24)
-    assert len(list(path.glob("part-*.parquet"))) == 3
-    assert read_forecasts(path).num_rows == 24
+    names = sorted(file.name for file in path.iterdir())
+    assert names == [SUCCESS, f"part-00000.{file_format}"]
+    for name in names:
+        assert (path / name).read_bytes() == (expected / name).read_bytes()
 
 
 def test_a_series_written_twice_is_refused(tmp_path):

@@ -29,6 +29,7 @@ class Case:
     model: dict = field(default_factory=dict)
     gaps: str = "rarely"  # nowhere, rarely, everywhere
     batch_size: int = 33  # two processes hold 17 and 16 windows of it
+    epochs: int = 2
 
     @classmethod
     def read(cls, text):
@@ -75,7 +76,7 @@ def trained(case, folder):
     )
     changed = {
         "learning_rate": 1e-3,
-        "epochs": 2,
+        "epochs": case.epochs,
         "batch_size": case.batch_size,
         "windows_per_epoch": 5 * case.batch_size,
     }

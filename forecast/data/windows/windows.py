@@ -192,6 +192,16 @@ def batches(windows: Windows, index: WindowIndex, *, batch_size: int) -> Iterato
         yield windows.gather(series[part], cutoff[part])
 
 
+def slices(
+    index: WindowIndex, batch_size: int, *, rank: int = 0, world: int = 1
+) -> Sequence[tuple[Tensor, Tensor]]:
+    """Cut this rank's share of an index into batches of (series, cutoff)."""
+    series = torch.as_tensor(index.series)[rank::world]
+    cutoff = torch.as_tensor(index.cutoff)[rank::world]
+    starts = range(0, len(series), batch_size)
+    return [(series[i : i + batch_size], cutoff[i : i + batch_size]) for i in starts]
+
+
 def collect_actual(panel: Panel, index: WindowIndex, *, horizon: int) -> NDArray[np.float32]:
     """Return the actuals (N, H, T) of an index; NaN where missing or not there yet."""
     windows = Windows(panel, context_length=1, horizon=horizon)
