@@ -13,7 +13,6 @@ Letters: N windows, O origins, H horizon, R groups of steps, T targets, S sides,
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,9 +37,10 @@ if TYPE_CHECKING:
     from forecast.forecasting.calibration import Calibration
     from forecast.forecasting.spec import Spec
 
-    Predict = Callable[[Panel, WindowIndex], Forecast]
+    Predict = Callable[..., Forecast]
 
 SPAN_SEASONS = 28  # looked back on at least, so that short horizons see weeks as well
+BATCH = 64  # origins forecast together
 MOST_VALUES = 2_000_000  # quantiles of origins that are held at once
 
 
@@ -111,7 +111,7 @@ def corrected(
         Forecasts windows as the answer was, without this correction.
     """
     moved = answer.quantiles.astype(np.float64)
-    if calibration.origins == 0:
+    if calibration.origins == 0 or not len(answer.series):
         return moved
     for rows in _some_series(spec, answer, calibration.origins):
         windows = WindowIndex(answer.series[rows], answer.cutoff[rows])
@@ -126,28 +126,23 @@ def corrected(
 def _some_series(spec: Spec, answer: Forecast, origins: int) -> Iterator[NDArray[np.int64]]:
     """Yield the rows of as many series as memory has room for, all rows of each together."""
     of_origin = spec.horizon * len(spec.targets) * len(spec.levels)
-    stride = origin_stride(spec, origins)
     order = np.argsort(answer.series, kind="stable")
-    borders = np.flatnonzero(np.diff(answer.series[order])) + 1
-    begin, room = 0, 0.0
-    edges = [0, *borders.tolist(), len(order)]
-    for low, high in pairwise(edges):
-        cutoffs = answer.cutoff[order[low:high]]
-        wanted = (origins + (int(np.ptp(cutoffs)) // stride)) * of_origin
-        if low > begin and room + wanted > MOST_VALUES:
-            yield order[begin:low]
-            begin, room = low, 0.0
-        room += wanted
-    if begin < len(order):
-        yield order[begin:]
+    begin = np.flatnonzero(np.diff(answer.series[order], prepend=-1))  # first row of each series
+    cutoff = answer.cutoff[order]
+    span = np.maximum.reduceat(cutoff, begin) - np.minimum.reduceat(cutoff, begin)
+    values = (origins + span // origin_stride(spec, origins)) * of_origin
+    part = np.cumsum(values) // MOST_VALUES
+    edges = begin[np.flatnonzero(np.diff(part, prepend=-1))]
+    yield from np.split(order, edges[1:])
 
 
 def _factors(
     predict: Predict, calibration: Calibration, spec: Spec, *, panel: Panel, back: Lookback
 ) -> Array:
     """Return the log factors (N, R, T, S) of each window from its origins."""
-    before = predict(panel, back.origins)
-    actual = collect_actual(panel, back.origins, horizon=spec.horizon)
+    origins = _whole_batches(back.origins)
+    before = predict(panel, origins, batch_size=BATCH)
+    actual = collect_actual(panel, origins, horizon=spec.horizon)
     is_model = np.char.find(before.flag, "fallback:") < 0  # (O, T)
     found = evidence_of(
         np.where(is_model[:, None], actual, np.nan),
@@ -158,6 +153,16 @@ def _factors(
     pairs, place = np.unique(np.stack([back.first, back.stop]), axis=1, return_inverse=True)
     total = _summed(found, *pairs)
     return best_factors(total, horizon=spec.horizon)[place.reshape(-1)]
+
+
+def _whole_batches(index: WindowIndex) -> WindowIndex:
+    """Repeat the last origin until all batches are of one size.
+
+    A window's forecast depends in its last digits on the size of the batch it is computed in, and
+    factors magnify that; so all origins are computed in batches of the same size.
+    """
+    more = -len(index.series) % BATCH
+    return WindowIndex(*(np.pad(part, (0, more), mode="edge") for part in index))
 
 
 def _summed(found: Evidence, first: NDArray[np.int64], stop: NDArray[np.int64]) -> Evidence:
