@@ -21,7 +21,8 @@ MOST_PLACES = 8  # a run that stands in more is a habit of the language
 LONGEST_FUNCTION, LONGEST_FILE = 80, 450
 AIMED_FUNCTION, AIMED_FILE = 60, 300
 ASIDE = {token.NAME: "n", token.STRING: "s", token.NUMBER: "0"}
-DECLARED = re.compile(r"n:[^()]*(=[^()]*)?,?|\*,|\)->.*:|@.*")  # of parameters and fields
+DECLARED = re.compile(r"n:[^()]*(=[^()]*)?,?|\*,|\)->.*:|@.*|n=n(\.n)*,|n=0")
+"""Lines of parameters, fields, keywords and constants: alike everywhere."""
 KEPT = {"if", "for", "in", "return", "def", "class", "with", "while", "not", "and", "or", "yield"}
 
 

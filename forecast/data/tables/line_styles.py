@@ -1,17 +1,16 @@
 """Lines whose columns stand apart by blanks or by their width, as lines with a tab between them."""
 
 import codecs
-import io
 import re
-from typing import Any
 
 from forecast.config.data import Csv
+from forecast.data.tables.read_stream import ReadStream
 from forecast.data.tables.streams import Headed
 
 BLOCK_BYTES = 1 << 22
 
 
-class Relined(io.RawIOBase):
+class Relined(ReadStream):
     """The text of a file as UTF-8 with one tab between two columns, line for line.
 
     Parameters
@@ -32,16 +31,6 @@ class Relined(io.RawIOBase):
         self._rest = ""
         self._ready = b""
         self._is_over = False
-
-    def readable(self) -> bool:
-        """Return True: this is a stream to read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer."""
-        part = self.read(len(memoryview(buffer)))
-        memoryview(buffer)[: len(part)] = part
-        return len(part)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""

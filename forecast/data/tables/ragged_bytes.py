@@ -6,13 +6,12 @@ others, become question marks on their way in.
 """
 
 import csv
-import io
-from typing import Any
 
+from forecast.data.tables.read_stream import ReadStream
 from forecast.data.tables.streams import Headed
 
 
-class CountableRows(io.RawIOBase):
+class CountableRows(ReadStream):
     """The bytes of a UTF-8 file, as many as there are, bad ones in ragged rows as question marks.
 
     Parameters
@@ -32,16 +31,6 @@ class CountableRows(io.RawIOBase):
         self._separator = separator
         self._quote = quote
         self._line = b""
-
-    def readable(self) -> bool:
-        """Return True: this is a stream to read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer."""
-        part = self.read(len(memoryview(buffer)))
-        memoryview(buffer)[: len(part)] = part
-        return len(part)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""

@@ -1,9 +1,10 @@
 """A stream that can be shut while another thread reads from it, and says when that one is done."""
 
-import io
 import threading
 import time
-from typing import Any, Protocol
+from typing import Protocol
+
+from forecast.data.tables.read_stream import ReadStream
 
 WAIT_S = 5.0
 """How long to wait for a thread that may have stopped reading for good: its queue is full."""
@@ -20,7 +21,7 @@ class Bytes(Protocol):
         ...
 
 
-class Tap(io.RawIOBase):
+class Tap(ReadStream):
     """The bytes of a stream until it is shut; from then on its end.
 
     Arrow reads ahead in threads of its own. One that is inside a read of ours when the interpreter
@@ -33,16 +34,6 @@ class Tap(io.RawIOBase):
         self._stream = stream
         self._is_shut = False
         self._is_over = threading.Event()
-
-    def readable(self) -> bool:
-        """Return True: this is a stream to read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer."""
-        part = self.read(len(memoryview(buffer)))
-        memoryview(buffer)[: len(part)] = part
-        return len(part)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, none once the tap is shut."""
