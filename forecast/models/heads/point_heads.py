@@ -7,6 +7,7 @@ Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -59,6 +60,12 @@ def mean_of(params: Sequence[Tensor]) -> Tensor:
 def observed_mean(loss: Tensor, observed: Tensor) -> Tensor:
     """Average `loss` where `observed`; zero, with zero gradients, where nothing is."""
     return (loss * observed).sum() / observed.sum().clamp(min=1)
+
+
+@lru_cache
+def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Send numbers to a device once: sent in every step, it would have to be waited for."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def pinball(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:
@@ -202,7 +209,7 @@ class PointQuantileHead:
         """Point loss + 2 · mean pinball over the observed targets."""
         observed = ~torch.isnan(target)
         filled = torch.nan_to_num(target)
-        levels = torch.tensor(self.levels, dtype=params.dtype, device=params.device)
+        levels = _on_device(self.levels, params.dtype, params.device)
         spread = pinball(self._trained(params), filled, levels).mean(-1)
         point = point_loss(self.trained_by, self.point(params), filled)
         return observed_mean(point + 2.0 * spread, observed)
