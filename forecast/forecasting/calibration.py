@@ -20,8 +20,19 @@ from forecast.forecasting.spread_factors import Array, at_level, by_step, group_
 
 LEAST_SPREAD = 1e-3  # of the outermost quantiles, in units of the train standard deviation
 MOST_ORIGINS = 60  # of its own past that a series' band is corrected by
+LEAST_ORIGINS = 10  # fewer would cost their time and move nothing
 MOST_HORIZONS = 8  # bridged by own forecasts one after the other, each resting on the last
 ORIGINS_OF_ALL = 3000  # by which many series share the cost of looking back
+
+
+def origins_of(series: int) -> int:
+    """Return how many origins of each series are looked back on by a model of so many series.
+
+    >>> origins_of(1), origins_of(100), origins_of(1000)
+    (60, 30, 0)
+    """
+    shared = min(MOST_ORIGINS, ORIGINS_OF_ALL // series)
+    return shared if shared >= LEAST_ORIGINS else 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Calibration:
             np.array([False]),
             np.zeros((covariates, *shape)),
             np.empty((0, len(least), levels)),
-            min(MOST_ORIGINS, ORIGINS_OF_ALL // series),
+            origins_of(series),
         )
 
     def apply(

@@ -19,11 +19,13 @@ import numpy as np
 
 from forecast.data.windows.windows import WindowIndex, collect_actual
 from forecast.forecasting.spread_factors import (
+    LOG_FACTORS,
     Array,
     Evidence,
     best_factors,
     by_step,
     evidence_of,
+    group_edges,
     scaled,
 )
 
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 SPAN_SEASONS = 28  # looked back on at least, so that short horizons see weeks as well
 BATCH = 64  # origins forecast together
-MOST_VALUES = 2_000_000  # quantiles of origins that are held at once
+MOST_VALUES = 4_000_000  # quantiles and losses of origins that are held at once
 
 
 class Lookback(NamedTuple):
@@ -125,7 +127,8 @@ def corrected(
 
 def _some_series(spec: Spec, answer: Forecast, origins: int) -> Iterator[NDArray[np.int64]]:
     """Yield the rows of as many series as memory has room for, all rows of each together."""
-    of_origin = spec.horizon * len(spec.targets) * len(spec.levels)
+    losses = 2 * len(LOG_FACTORS) * (len(group_edges(spec.horizon)) - 1)
+    of_origin = len(spec.targets) * (spec.horizon * len(spec.levels) + losses)
     order = np.argsort(answer.series, kind="stable")
     begin = np.flatnonzero(np.diff(answer.series[order], prepend=-1))  # first row of each series
     cutoff = answer.cutoff[order]
