@@ -190,7 +190,7 @@ class Forecaster:
         return backtest_windows(
             self.config,
             panel,
-            lambda *parts: _fit(Experiment(*parts), nothing).forecaster,
+            lambda *parts: _fit(Experiment(*parts), nothing).final,
             windows=windows,
             step=step,
             refit=refit,
@@ -269,7 +269,7 @@ def _fit(experiment: Experiment, on_epoch: Callable[[int, dict[str, float]], Non
     with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
         fitted = experiment.fit(Path(folder), on_epoch=on_epoch)
     origin = {"config": experiment.config.resolved()}
-    return replace(fitted, forecaster=replace(fitted.forecaster, origin=origin))
+    return replace(fitted, forecaster=replace(fitted.final, origin=origin), refitted=None)
 
 
 def _joined(frame: Any, future: Any) -> pd.DataFrame:

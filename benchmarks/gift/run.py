@@ -71,7 +71,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit_config(config, panel, split, folder=Path(folder), on_epoch=lambda *_: None)
     trained = time.perf_counter()
-    forecaster = fitted.forecaster
+    forecaster = fitted.final
     entry = delivered(truth, forecaster.predict(panel, index))
     predicted = time.perf_counter()
     entry |= raw_scores(truth, forecaster, panel, index)
@@ -83,6 +83,7 @@ def run(
         "predict_minutes": (predicted - trained) / 60,
         "best_epoch": fitted.fit.best_epoch + 1,
         "epochs": len(fitted.fit.history),
+        "is_refitted": fitted.refitted is not None,
         "dev_score": fitted.fit.best_score,
         "context": forecaster.spec.context_length,
         "threads": threads,

@@ -255,6 +255,9 @@ class Training(Section):
     patience: Integer = Field(10, ge=1)
     """Epochs without improvement on dev before training stops; the best weights are kept. While the
     learning rate is high dev often moves little or up, and falls when the rate does."""
+    refit: Literal["auto", "always", "never"] = "auto"
+    """Whether to train anew on calibration and dev as well, once the epoch is chosen; unless set,
+    where they hold more than a fifth of what train does. Undone if dev got no better by it."""
     seed: Integer = Field(0, ge=0)
     """Seed of weights, order and dropout: the same seed gives the same weights."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from forecast.forecasting.from_config import spec_of, split_of, with_context
 from forecast.training.fit import nothing
 from forecast.training.fitting import fit_forecaster
+from forecast.training.refit import is_due, refitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,14 +55,14 @@ class Experiment:
         on_epoch: Callable[[int, dict[str, float]], None] = nothing,
         on_step: Callable[[int], None] | None = None,
     ) -> Fitted:
-        """Train and calibrate; continues what an earlier run left in `folder`.
+        """Train, calibrate, refit where due; continues what an earlier run left in `folder`.
 
         Raises
         ------
         DataError, ModelError
             As `fit_forecaster`.
         """
-        return fit_forecaster(
+        fitted = fit_forecaster(
             self.panel,
             self.split,
             self.spec,
@@ -72,4 +73,15 @@ class Experiment:
             start=start,
             on_epoch=on_epoch,
             on_step=on_step,
+        )
+        if not is_due(self.config, self.split):
+            return fitted
+        return refitted(
+            fitted,
+            self.panel,
+            self.split,
+            self.spec,
+            config=self.config,
+            folder=folder / "refit",
+            start=start,
         )

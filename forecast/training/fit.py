@@ -79,6 +79,7 @@ def fit(
     settings: Training,
     objective: Objective,
     folder: Path,
+    keep_epoch: int | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] = nothing,
     on_step: Callable[[int], None] | None = None,
 ) -> FitResult:
@@ -99,6 +100,8 @@ def fit(
     folder
         Of the checkpoints of exactly this run: same data, same settings. What an interrupted run
         left there is continued; `forget` removes it.
+    keep_epoch
+        Stop after this epoch of the schedule, whatever dev says, and keep its weights.
     on_epoch, on_step
         Told about progress on rank zero.
 
@@ -113,8 +116,8 @@ def fit(
     """
     _gather_ranks(settings)
     trainer = build_trainer(
-        epochs=settings.epochs,
-        patience=settings.patience,
+        epochs=settings.epochs if keep_epoch is None else keep_epoch + 1,
+        patience=settings.patience if keep_epoch is None else settings.epochs,
         folder=folder,
         gradient_clip=settings.gradient_clip,
         accelerator=settings.accelerator,
@@ -152,7 +155,7 @@ def fit(
     resumed = _run(trainer, module, folder)
     seconds = time.perf_counter() - began
     shown = (len(module.history) - resumed) * loader.windows_per_epoch
-    return _result(module, folder, resumed=resumed, windows_per_s=shown / seconds)
+    return _result(module, folder, resumed, shown / seconds, keep_epoch=keep_epoch)
 
 
 def _gather_ranks(settings: Training) -> None:
@@ -215,10 +218,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _result(
-    module: TrainingModule, folder: Path, *, resumed: int, windows_per_s: float
+    module: TrainingModule,
+    folder: Path,
+    resumed: int,
+    windows_per_s: float,
+    *,
+    keep_epoch: int | None,
 ) -> FitResult:
     scores = [numbers[f"dev_{module.dev.objective.metric}"] for numbers in module.history]
-    best = folder / BEST
+    best = folder / (BEST if keep_epoch is None else LAST)
     if best.exists():
         module.load_state_dict(_read(best)["state_dict"])
     elif module.global_rank == 0:  # others may not share the folder, and are done here
@@ -226,7 +234,9 @@ def _result(
             f"no epoch gave a finite {module.dev.objective.metric} on dev; is the dev part all "
             "missing, or training.learning_rate too large?"
         )
-    chosen = min(range(len(scores)), key=lambda epoch: scores[epoch])
+    chosen = keep_epoch
+    if chosen is None:
+        chosen = min(range(len(scores)), key=lambda epoch: scores[epoch])
     return FitResult(
         network=module.kept.cpu().eval().requires_grad_(requires_grad=False),
         history=tuple(module.history),

@@ -66,11 +66,19 @@ class Fitted:
         The learning curve, the best epoch and its score on dev.
     notes
         Lines for a person: what could not be fitted.
+    refitted
+        The same, trained anew on calibration and dev as well; None where that was not asked for.
     """
 
     forecaster: Forecaster
     fit: FitResult
     notes: tuple[str, ...] = ()
+    refitted: Forecaster | None = None
+
+    @property
+    def final(self) -> Forecaster:
+        """What forecasts from now on. Dev tells nothing of it: it may have been trained on it."""
+        return self.refitted or self.forecaster
 
 
 def fit_forecaster(
@@ -110,13 +118,7 @@ def fit_forecaster(
     """
     _require_windows(split)
     torch.set_num_threads(training.threads or torch.get_num_threads())
-    forecaster = untrained(panel, split, spec, model=model, seed=training.seed, start=start)
-    notes: tuple[str, ...] = ()
-    if start is not None:
-        _continue_from(forecaster, start)
-    else:
-        notes = fit_linear(forecaster, panel, split, model.linear)
-        start_from(forecaster, model.transfer)
+    forecaster, notes = starting(panel, split, spec, model=model, seed=training.seed, start=start)
     train, judges = _judged_by(panel, split, spec)
     result = fit(
         forecaster.network,
@@ -134,6 +136,25 @@ def fit_forecaster(
     if model.linear.trust:
         fit_trust(trained, panel, split.dev)
     return Fitted(with_calibration(trained, panel, split.calibration), result, notes)
+
+
+def starting(
+    panel: Panel,
+    split: Split,
+    spec: Spec,
+    *,
+    model: Model,
+    seed: int,
+    start: Forecaster | None,
+) -> tuple[Forecaster, tuple[str, ...]]:
+    """Return a forecaster that is ready to be trained, and lines on what could not be fitted."""
+    forecaster = untrained(panel, split, spec, model=model, seed=seed, start=start)
+    if start is not None:
+        _continue_from(forecaster, start)
+        return forecaster, ()
+    notes = fit_linear(forecaster, panel, split, model.linear)
+    start_from(forecaster, model.transfer)
+    return forecaster, notes
 
 
 def _judged_by(panel: Panel, split: Split, spec: Spec) -> tuple[WindowIndex, WindowIndex]:

@@ -166,7 +166,7 @@ def _judge(
     tracked: Run,
 ) -> None:
     """Score both models on the holdout, register the challenger, decide, record why."""
-    models = {MODEL: fitted.forecaster, INCUMBENT: champion.forecaster}
+    models = {MODEL: fitted.final, INCUMBENT: champion.forecaster}
     backtest = backtest_of(config, panel, split, models, split.test)
     scores = scores_of(backtest)
     numbers = {f"{who}_{key}": one[key] for who, one in _named(scores).items() for key in one}

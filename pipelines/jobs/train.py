@@ -70,9 +70,8 @@ def run(config: Config) -> int | None:
 
 def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked: Run) -> None:
     """Judge on dev, read test once, record, register, report."""
-    models = {MODEL: fitted.forecaster}
-    dev = backtest_of(config, panel, split, models, split.dev)
-    test = backtest_of(config, panel, split, models, split.test)
+    dev = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
+    test = backtest_of(config, panel, split, {MODEL: fitted.final}, split.test)
     dev_scores, test_scores = scores_of(dev), scores_of(test)
     numbers = numbers_of(fitted, dev_scores, test_scores)
     tracked.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})

@@ -184,6 +184,8 @@ def _fit_trial(config: Config, panel: Panel, split: Split, trial: Trial, tracked
     from forecast.training.fit import forget
 
     metric = config.objective.metric
+    training = config.training.model_copy(update={"refit": "never"})  # dev is what is asked here
+    config = config.model_copy(update={"training": training})
     folder = checkpoint_folder(config, panel, "tune")
 
     def on_epoch(epoch: int, numbers: dict[str, float]) -> None:

@@ -101,7 +101,7 @@ def register(
         "run_id": tracked.run_id,
         "metrics": {name: value for name, value in numbers.items() if math.isfinite(value)},
     }
-    forecaster = replace(fitted.forecaster, origin=origin)
+    forecaster = replace(fitted.final, origin=origin)
     folder = config.work_folder.absolute() / "bundle"
     forecaster.save(folder)
     history = history_frame(panel, cutoff_now(config, panel), steps=config.context_length)
