@@ -239,7 +239,7 @@ class Training(Section):
     """Passes over the training windows, at most."""
     batch_size: Integer | None = Field(None, ge=1)
     """Windows in one optimiser step, over all devices together. 128 unless set, and fewer where
-    they have several targets: 128 over their number."""
+    they have several targets: 128 over their number, half of that on horizons of 720 and more."""
     learning_rate: Number = Field(0.001, gt=0, le=1)
     """Peak of the learning rate (AdamW); warm-up, then cosine."""
     weight_decay: Number = Field(0.0, ge=0)

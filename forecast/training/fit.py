@@ -128,7 +128,12 @@ def fit(
         on_step=on_step,
     )
     windows = make_windows(trainer.strategy.root_device)
-    sizes = sizes_of(settings, windows=len(train.series), targets=network.target_count)
+    sizes = sizes_of(
+        settings,
+        windows=len(train.series),
+        targets=network.target_count,
+        horizon=windows.horizon,
+    )
     loader = WindowLoader(
         windows,
         train,

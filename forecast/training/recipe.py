@@ -1,14 +1,16 @@
 """What a training takes where its config leaves it open, by the shape of the data; trains nothing.
 
 One optimiser step costs what its sequences cost, one for each target of each window: a table of
-many targets gets fewer windows a step, and a long table no more steps an epoch than a short one.
+many targets or a long horizon gets fewer windows a step, and a long table no more steps an epoch
+than a short one.
 """
 
 from typing import NamedTuple
 
 from forecast.config.modelling import Training
 
-SEQUENCES = 128  # windows times targets in one optimiser step
+SEQUENCES = (64, 128)  # windows times targets in one optimiser step, fewest and most
+VALUES = 46_080  # target values in one optimiser step, within these bounds
 STEPS = 100  # of an epoch at most: 2,000 in 20 epochs, after which dev hardly moves
 DEV_SEQUENCES = 2048  # windows times targets of a part that an epoch is judged by; they overlap
 
@@ -25,21 +27,23 @@ class Sizes(NamedTuple):
         return max(1, self.windows_per_epoch // self.batch_size)
 
 
-def sizes_of(training: Training, *, windows: int, targets: int) -> Sizes:
+def sizes_of(training: Training, *, windows: int, targets: int, horizon: int) -> Sizes:
     """Give what the section says, and what suits the data where it says nothing.
 
     Parameters
     ----------
     windows
         Of train.
-    targets
+    targets, horizon
         Of a window.
 
     Examples
     --------
-    >>> sizes_of(Training(), windows=60_000, targets=7)
+    >>> sizes_of(Training(), windows=60_000, targets=7, horizon=48)
     Sizes(batch_size=18, windows_per_epoch=1800)
     """
-    batch = training.batch_size or max(1, SEQUENCES // targets)
+    fewest, most = SEQUENCES
+    sequences = max(fewest, min(most, VALUES // horizon))
+    batch = training.batch_size or max(1, sequences // targets)
     drawn = training.windows_per_epoch or STEPS * batch
     return Sizes(batch, min(drawn, windows))

@@ -82,7 +82,12 @@ def fit_config(
     from forecast.training.recipe import sizes_of
 
     training = config.training
-    sizes = sizes_of(training, windows=len(split.train.series), targets=len(panel.targets))
+    sizes = sizes_of(
+        training,
+        windows=len(split.train.series),
+        targets=len(panel.targets),
+        horizon=config.horizon,
+    )
     steps = training.epochs * sizes.steps_per_epoch
     metric = config.objective.metric
 

@@ -9,18 +9,21 @@ from tests.builders import ramp_panel
 
 
 @pytest.mark.parametrize(
-    ("set_values", "windows", "targets", "sizes"),
+    ("set_values", "windows", "targets", "horizon", "sizes"),
     [
-        ({}, 60_000, 1, Sizes(128, 12_800)),
-        ({}, 60_000, 7, Sizes(18, 1800)),
-        ({}, 300, 7, Sizes(18, 300)),  # a short table is seen whole
-        ({}, 60_000, 1000, Sizes(1, 100)),
-        ({"batch_size": 64}, 60_000, 7, Sizes(64, 6400)),
-        ({"windows_per_epoch": 5000}, 60_000, 7, Sizes(18, 5000)),
+        ({}, 60_000, 1, 48, Sizes(128, 12_800)),
+        ({}, 60_000, 7, 48, Sizes(18, 1800)),
+        ({}, 300, 7, 48, Sizes(18, 300)),  # a short table is seen whole
+        ({}, 60_000, 1000, 48, Sizes(1, 100)),
+        ({}, 60_000, 7, 480, Sizes(13, 1300)),
+        ({}, 60_000, 1, 1080, Sizes(64, 6400)),
+        ({"batch_size": 64}, 60_000, 7, 48, Sizes(64, 6400)),
+        ({"windows_per_epoch": 5000}, 60_000, 7, 48, Sizes(18, 5000)),
     ],
 )
-def test_sizes_follow_the_data_where_nothing_is_set(set_values, windows, targets, sizes):
-    assert sizes_of(Training(**set_values), windows=windows, targets=targets) == sizes
+def test_sizes_follow_the_data_where_nothing_is_set(set_values, windows, targets, horizon, sizes):
+    found = sizes_of(Training(**set_values), windows=windows, targets=targets, horizon=horizon)
+    assert found == sizes
 
 
 def config(frequency, horizon, **windows):
