@@ -34,6 +34,8 @@ from pipelines.tracking import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from forecast.config import Config
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
@@ -83,6 +85,31 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
     version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
     _report(config, test_scores, fitted)
     _move_alias(config, version, config.objective.violations(dev_scores[MODEL]))
+    if lost := beaten(config.objective.metric, {"dev": dev_scores, "test": test_scores}):
+        say(lost, error=True)
+
+
+def beaten(metric: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Return in words where a simple method's error is less than the model's; else nothing.
+
+    Parameters
+    ----------
+    parts
+        Scores by part and predictor.
+    """
+    found = []
+    for part, scores in parts.items():
+        own = scores[MODEL][metric]
+        others = {name: one[metric] for name, one in scores.items() if metric in one}
+        best = min(others, key=lambda name: (others[name], name != MODEL))
+        if others[best] < own:
+            found.append(f"{part} {metric} {others[best]:.4g} of {best}, {own:.4g} of the model")
+    if not found:
+        return ""
+    return (
+        f"warning: a simple method forecasts better: {'; '.join(found)}; `forecast evaluate` shows "
+        "where, more readings or covariates may mend it"
+    )
 
 
 def _in_words(config: Config, scores: dict[str, dict[str, float]]) -> str:

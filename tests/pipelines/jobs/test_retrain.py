@@ -200,7 +200,7 @@ def test_promote_lists_and_refuses(folder: Path, capsys: pytest.CaptureFixture[s
 def test_the_holdout_is_the_newest_part_whatever_the_split_is(config: Config) -> None:
     changed = load_config("tiny.yaml", ["retrain.holdout=3d", "split.scheme=blocked"])
     split = retrain._with_holdout(changed).split
-    assert (split.test, split.scheme, split.dev) == ("3d", "chronological", changed.split.dev)
+    assert (split.test, split.scheme, split.dev) == (72, "chronological", changed.split.dev)
 
 
 OLD = {"mae": 2.0, "coverage_80": 0.8}
