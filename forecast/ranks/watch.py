@@ -155,6 +155,8 @@ class Watch(threading.Thread):
     def close(self) -> None:
         """Say that this process has done its part; the first one waits for the others to hear."""
         self.ended.set()
+        self._wakes.send(b"\0")
+        self.join(GRACE_S)  # a thread that the interpreter ends inside the store aborts the process
         with contextlib.suppress(RuntimeError, ValueError, OSError):
             self.store.set(f"done/{self.place.rank}", "")
         if self.verdict:

@@ -86,7 +86,7 @@ def trained(case, folder):
             tiny_split(panel, spec),
             spec,
             model=model,
-            training=TRAINING.model_copy(update=changed | {"devices": group().world}),
+            training=TRAINING.model_copy(update=changed | {"devices": group().local_world}),
             metric="mae",
             folder=folder,
         )
