@@ -197,6 +197,15 @@ def promote(
     return run(settings, version=version, rollback=rollback)
 
 
+@app.command()
+def verify(config: ConfigPath, overrides: Overrides = None) -> int | None:
+    """Check what is on disk against its checksums; say what is damaged and how it heals."""
+    settings = load_config(config, overrides or ())
+    from pipelines.jobs.verify import run
+
+    return run(settings)
+
+
 @schedule_app.command("run")
 def schedule_run(
     config: ConfigPath,

@@ -4,8 +4,6 @@ It resumes after a kill when the same folder is given, and neither builds networ
 calibrates, nor knows how forecasts are judged beside the one metric.
 """
 
-import json
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -22,13 +20,22 @@ from forecast.models.network import Network
 from forecast.ranks import group
 from forecast.ranks.store import start
 from forecast.ranks.watch import SILENCE_S, RankError, verdict, watch
+from forecast.training.checkpoints import (
+    BEST,
+    LAST,
+    best_epoch,
+    is_over,
+    kept,
+    mend,
+    read,
+    scores_of,
+)
 from forecast.training.dev import DevSet, Objective
 from forecast.training.loader import WindowLoader
 from forecast.training.module import Optimisation, TrainingModule
 from forecast.training.recipe import sizes_of
-from forecast.training.trainer import BEST, LAST, build_trainer, devices_here, quiet
+from forecast.training.trainer import build_trainer, devices_here, quiet
 
-FINISHED = "finished.json"
 FOUND_OUT_S = SILENCE_S + 5.0
 """By then it is known which process has ended."""
 
@@ -99,7 +106,7 @@ def fit(
         The one metric.
     folder
         Of the checkpoints of exactly this run: same data, same settings. What an interrupted run
-        left there is continued; `forget` removes it.
+        left there is continued, but for damaged checkpoints; `forget` removes it.
     keep_epoch
         Stop after this epoch of the schedule, whatever dev says, and keep its weights.
     on_epoch, on_step
@@ -108,16 +115,18 @@ def fit(
     Raises
     ------
     ModelError
-        When the loss or the metric is not a number, or a checkpoint is damaged.
+        When the loss or the metric is not a number.
     RankError
         When another process of the group has ended.
     TrainingStoppedError
         On Ctrl-C; the folder then holds the last whole epoch.
     """
     _gather_ranks(settings)
+    epochs = settings.epochs if keep_epoch is None else keep_epoch + 1
+    patience = settings.patience if keep_epoch is None else settings.epochs
     trainer = build_trainer(
-        epochs=settings.epochs if keep_epoch is None else keep_epoch + 1,
-        patience=settings.patience if keep_epoch is None else settings.epochs,
+        epochs=epochs,
+        patience=patience,
         folder=folder,
         gradient_clip=settings.gradient_clip,
         accelerator=settings.accelerator,
@@ -157,7 +166,7 @@ def fit(
         on_epoch=on_epoch,
     )
     began = time.perf_counter()
-    resumed = _run(trainer, module, folder)
+    resumed = _run(trainer, module, folder, patience)
     seconds = time.perf_counter() - began
     shown = (len(module.history) - resumed) * loader.windows_per_epoch
     return _result(module, folder, resumed, shown / seconds, keep_epoch=keep_epoch)
@@ -171,55 +180,43 @@ def _gather_ranks(settings: Training) -> None:
     watch()
 
 
-def forget(folder: Path) -> None:
-    """Remove the checkpoints of a run that is done with."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run(trainer: Any, module: TrainingModule, folder: Path) -> int:
+def _run(trainer: Any, module: TrainingModule, folder: Path, patience: int) -> int:
     """Train from where the folder stands; return the epochs that were already done."""
-    done = 0
-    last = folder / LAST
-    if last.exists():
-        state = _read(last)
-        done = len(state["history"])
-        if (folder / FINISHED).exists():
-            module.history = list(state["history"])
-            return done
+    if trainer.is_global_zero:
+        mend(folder)
+    before = kept(folder)
+    done = len(before.history) if before else 0
+    if before is not None and is_over(
+        scores_of(before.history), epochs=trainer.max_epochs, patience=patience
+    ):
+        module.history = before.history
+        return done
     try:
         with quiet():
-            trainer.fit(module, ckpt_path=str(last) if done else None, weights_only=True)
+            path = None if before is None else str(before.path)
+            trainer.fit(module, ckpt_path=path, weights_only=True)
     except SystemExit as stop:
         if stop.code != 1:
             raise
         # Lightning turns Ctrl-C into an exit, and ignores the next one
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise TrainingStoppedError(_stopped(last)) from stop
+        raise TrainingStoppedError(_stopped(folder)) from stop
     except RuntimeError as error:  # of a connection, where another process has ended
         if cause := verdict(wait_s=FOUND_OUT_S if trainer.world_size > 1 else 0.0):
-            raise RankError(f"{cause}; training stops. {_stopped(last)}") from error
+            raise RankError(f"{cause}; training stops. {_stopped(folder)}") from error
         raise
-    if trainer.is_global_zero:
-        (folder / FINISHED).write_text(json.dumps({"epochs": len(module.history)}))
-    trainer.strategy.barrier("finished")
+    trainer.strategy.barrier("the names of the checkpoints")  # which rank zero gives
     return done
 
 
-def _stopped(last: Path) -> str:
-    if not last.exists():
+def _stopped(folder: Path) -> str:
+    found = kept(folder)
+    if found is None:
         return "stopped before the first epoch was whole; nothing is kept"
-    epochs = len(_read(last)["history"])
-    return f"stopped; {epochs} whole epochs are kept in {last}: the same command continues there"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ModelError(
-            f"{path}: the checkpoint cannot be read ({error}); delete {path.parent} to start anew"
-        ) from error
-    return state
+    return (
+        f"stopped; {len(found.history)} whole epochs are kept in {found.path}: the same command "
+        "continues there"
+    )
 
 
 def _result(
@@ -231,17 +228,15 @@ def _result(
     keep_epoch: int | None,
 ) -> FitResult:
     scores = [numbers[f"dev_{module.dev.objective.metric}"] for numbers in module.history]
-    best = folder / (BEST if keep_epoch is None else LAST)
-    if best.exists():
-        module.load_state_dict(_read(best)["state_dict"])
+    kept_state = read(folder / (BEST if keep_epoch is None else LAST))
+    if kept_state is not None:
+        module.load_state_dict(kept_state["state_dict"])
     elif module.global_rank == 0:  # others may not share the folder, and are done here
         raise ModelError(
             f"no epoch gave a finite {module.dev.objective.metric} on dev; is the dev part all "
             "missing, or training.learning_rate too large?"
         )
-    chosen = keep_epoch
-    if chosen is None:
-        chosen = min(range(len(scores)), key=lambda epoch: scores[epoch])
+    chosen = (best_epoch(scores) or 0) if keep_epoch is None else keep_epoch
     return FitResult(
         network=module.kept.cpu().eval().requires_grad_(requires_grad=False),
         history=tuple(module.history),

@@ -15,15 +15,15 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 
 from forecast.errors import ConfigError
 from forecast.ranks import Group, group
+from forecast.training.checkpoints import Checkpoints, WholeCheckpointIO
 from forecast.training.module import DEV_SCORE
 
-LAST, BEST = "last.ckpt", "best.ckpt"
 COLLECTIVE_S = 600.0
 """How long processes wait for each other's gradients before they give up."""
 
@@ -103,23 +103,13 @@ def build_trainer(
     precision: int | str = 32,
     on_step: Callable[[int], None] | None = None,
 ) -> pl.Trainer:
-    """Build the Trainer that writes `last.ckpt` and `best.ckpt` into `folder` after each epoch.
+    """Build the Trainer that keeps each epoch, and the best, as checkpoints in `folder`.
 
     Raises
     ------
     ConfigError
         When devices and nodes are not the processes that were started.
     """
-    checkpoint = ModelCheckpoint(
-        dirpath=folder,
-        filename=Path(BEST).stem,
-        monitor=DEV_SCORE,
-        mode="min",
-        save_top_k=1,
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
     stopping = EarlyStopping(
         DEV_SCORE, mode="min", patience=patience, check_on_train_epoch_end=True, verbose=False
     )
@@ -137,11 +127,14 @@ def build_trainer(
             devices=devices,
             num_nodes=nodes,
             strategy=shared if place.world > 1 or strategy == "ddp" else "auto",
-            plugins=GroupEnvironment(place) if place.world > 1 else LightningEnvironment(),
+            plugins=[
+                GroupEnvironment(place) if place.world > 1 else LightningEnvironment(),
+                WholeCheckpointIO(),
+            ],
             precision=precision,  # type: ignore[arg-type]
             max_epochs=epochs,
             gradient_clip_val=gradient_clip,
-            callbacks=[stopping, checkpoint, *([Steps(on_step)] if on_step else [])],
+            callbacks=[stopping, Checkpoints(folder), *([Steps(on_step)] if on_step else [])],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -21,8 +21,12 @@ from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
     checkpoint_folder,
+    close_training,
     config_fingerprint,
     fit_config,
+    keep_run,
+    kept_run,
+    remove_stale_trainings,
     split_of,
     with_context,
 )
@@ -143,7 +147,9 @@ def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[s
     purpose = f"retrain against {champion.bundle.version}"
     folder = checkpoint_folder(config, panel, purpose)
     start = champion.forecaster if config.retrain.init == "champion" else None
-    with start_run(config, kind="retrain") as tracked:
+    remove_stale_trainings(config, panel)
+    with start_run(config, kind="retrain", run_id=kept_run(folder)) as tracked:
+        keep_run(folder, tracked.run_id, panel)
         fitted = fit_config(
             config, panel, split, folder=folder, on_epoch=tracked.log_epoch, start=start
         )
@@ -151,9 +157,7 @@ def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[s
             tracked.set_tags({"trigger": "; ".join(reasons)})
             _judge(config, panel, split, champion, fitted=fitted, tracked=tracked)
     if rank() == 0:
-        from forecast.training.fit import forget
-
-        forget(folder)
+        close_training(folder)
 
 
 def _judge(
@@ -201,8 +205,8 @@ def _settle(
     tracked.describe(f"Version {version.number} was {outcome}: {decision.reason}")
     tag_version(config, version.number, tags)
     if decision.is_promoted:
+        set_alias(config, CHALLENGER, None)  # first: killed in between, this training is resumed
         crown(config, version.number)
-        set_alias(config, CHALLENGER, None)
         say(f"retrain: version {version.number} is the champion now: {decision.reason}")
     else:
         say(f"retrain: version {version.number} is refused: {decision.reason}")

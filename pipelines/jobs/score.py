@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from forecast.config.duration import duration_s, steps_within
 from forecast.data.panel.panel import instant_text
 from forecast.errors import DataError, TrackingError
 from forecast.forecasting.bundle import read_manifest
+from forecast.whole_files import checksum, read_object, set_aside, write_whole
 from pipelines.process.alerts import tell
 from pipelines.process.clock import minute_text
 from pipelines.process.console import say, table
@@ -25,8 +27,9 @@ from pipelines.process.lock import run_lock
 from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.gate import write_findings
 from pipelines.steps.prepared_panel import prepare
-from pipelines.tracking import start_run
+from pipelines.tracking import find_run, start_run
 from pipelines.tracking.last_champion import champion_or_last
+from pipelines.tracking.run_origin import work_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +40,7 @@ if TYPE_CHECKING:
 
 SCORES = "scores.parquet"  # sums of every (cutoff, version, target, step); in the work folder
 STEPS = "scores_per_step.csv"  # rates of every (span, target, step)
-UNRECORDED = "score_unrecorded"  # there while the newest scores are not in MLflow
-RUN = "score_run.json"  # the MLflow run that a version's scores go to
+RUN = "score_run.json"  # which scores have gone to MLflow, and to which version's run
 SPANS_DAYS = (7.0, 28.0)
 LEAST_HORIZONS = 3  # scored of each series before anything is called drift
 
@@ -72,20 +74,17 @@ def run(config: Config) -> int | None:
         old = _read(path)
         newest = newest_reading(config, panel)
         scores = update(config, panel, old, newest)
-        unrecorded = config.work_folder / UNRECORDED
-        is_new = old is None or not scores.equals(old) or unrecorded.exists()
+        is_new = old is None or not scores.equals(old)
         champion = _champion(config)
         verdict = judge(config, panel, scores, champion, newest)
         steps = per_step(scores, newest)
         if is_new:
-            unrecorded.touch()
             _write(path, scores)
             _write(config.work_folder / STEPS, steps)
         write_findings(config.work_folder, champion.version, verdict.findings)
         _show(config, scores, champion, newest)
         _tell(config, verdict.findings)
-        if is_new:
-            _record_or_tell(config, champion, verdict, int(newest.timestamp() // 60))
+        _record_or_tell(config, champion, verdict, int(newest.timestamp() // 60))
     return None
 
 
@@ -105,8 +104,6 @@ def _record_or_tell(config: Config, champion: Champion, verdict: Verdict, step: 
         _record(config, champion, verdict, step)
     except TrackingError as cause:
         say(f"{config.name}: not recorded yet, the next score does it: {cause}", error=True)
-    else:
-        (config.work_folder / UNRECORDED).unlink(missing_ok=True)
 
 
 def newest_reading(config: Config, panel: Panel) -> pd.Timestamp:
@@ -133,13 +130,28 @@ def update(
     for folder in sorted(config.output_folder.glob("cutoff=*")):
         cutoff = _cutoff_of(folder)
         is_due = cutoff < newest and (cutoff >= settled or cutoff not in known)
-        if is_due and (folder / SUCCESS).exists():
+        if is_due and (folder / SUCCESS).exists() and _is_whole(config, folder):
             found.append(score_forecasts(read_forecasts(folder).to_pandas(), panel))
     some = [one for one in found if len(one)]
     new = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=COLUMNS)
     if not len(new):
         return new if old is None else old
     return merge_scores(old, new)
+
+
+def _is_whole(config: Config, folder: Path) -> bool:
+    """Whether published forecasts are as they were written; says what is wrong if not."""
+    from forecast.forecasting.published import forecast_faults
+
+    faults = forecast_faults(folder)
+    if faults:
+        cutoff = f"{_cutoff_of(folder):%Y-%m-%dT%H:%MZ}"
+        say(
+            f"ALERT {config.name}: {folder}: {'; '.join(faults)}; not scored; written again by "
+            f"`forecast predict {config.path} --cutoff {cutoff}`",
+            error=True,
+        )
+    return not faults
 
 
 def _cutoff_of(folder: Path) -> pd.Timestamp:
@@ -276,38 +288,59 @@ def _read(path: Path) -> pd.DataFrame | None:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: the table of scores cannot be read ({error}); delete it to score anew"
-        ) from error
+        aside = set_aside(path)
+        say(f"{path}: damaged ({error}); moved to {aside.name}, all is scored anew", error=True)
+        return None
 
 
 def _write(path: Path, frame: pd.DataFrame) -> None:
     """Write a table whole or not at all."""
-    scratch = path.with_suffix(".new")
+    buffer = BytesIO()
+    if path.suffix == ".csv":
+        frame.to_csv(buffer, index=False, float_format="%.6g")
+    else:
+        frame.to_parquet(buffer, index=False)
     try:
-        if path.suffix == ".csv":
-            frame.to_csv(scratch, index=False, float_format="%.6g")
-        else:
-            frame.to_parquet(scratch, index=False)
-        scratch.replace(path)
+        write_whole(path, buffer.getvalue())
     except OSError as error:
         raise DataError(f"{path}: scores cannot be written ({error.strerror})") from error
 
 
 def _record(config: Config, champion: Champion, verdict: Verdict, step: int) -> None:
-    """Log the numbers to the version's own run, against the time of the newest reading."""
-    kept = config.work_folder / RUN
-    run_id = None
-    if kept.exists():
-        before = json.loads(kept.read_text(encoding="utf-8"))
-        run_id = before["run_id"] if before["version"] == champion.version else None
+    """Log the numbers to the version's own run, against the time of the newest reading.
+
+    Once for each state of the tables: a run that was killed behind them is made good for by the
+    next.
+    """
+    kept = _recorded(config.work_folder / RUN)
+    scores = checksum(config.work_folder / SCORES)
+    if kept.get("scores") == scores:
+        return
+    run_id = kept["run_id"] if kept.get("version") == champion.version else None
+    if not kept:  # the first scores, or the file was damaged
+        run_id = find_run(
+            config,
+            {
+                "kind": "score",
+                "model_version": champion.version,
+                "work_folder": work_id(config.work_folder),
+            },
+        )
     finite = {name: v for name, v in verdict.numbers.items() if math.isfinite(v)}
     with start_run(config, kind="score", run_id=run_id) as tracked:
-        tracked.log_epoch(step, finite)
         tracked.set_tags({"model_version": champion.version, "drift": _said(verdict.findings)})
+        tracked.log_step(step, finite)
         tracked.log_file(config.work_folder / STEPS)
-        content = {"version": champion.version, "run_id": tracked.run_id}
-    kept.write_text(json.dumps(content), encoding="utf-8")
+        content = {"version": champion.version, "run_id": tracked.run_id, "scores": scores}
+    write_whole(config.work_folder / RUN, json.dumps(content))
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    """Return what was recorded last; nothing where that is not known."""
+    try:
+        return read_object(path)
+    except (OSError, ValueError):
+        return {}
 
 
 def _said(findings: Sequence[str]) -> str:

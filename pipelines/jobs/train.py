@@ -16,8 +16,12 @@ from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
     checkpoint_folder,
+    close_training,
     config_fingerprint,
     fit_config,
+    keep_run,
+    kept_run,
+    remove_stale_trainings,
     split_of,
     with_context,
 )
@@ -59,14 +63,14 @@ def run(config: Config) -> int | None:
         config = with_context(config, panel)
         split = split_of(config, panel)
         folder = checkpoint_folder(config, panel)
-        with start_run(config, kind="train") as tracked:
+        remove_stale_trainings(config, panel)
+        with start_run(config, kind="train", run_id=kept_run(folder)) as tracked:
+            keep_run(folder, tracked.run_id, panel)
             fitted = fit_config(config, panel, split, folder=folder, on_epoch=tracked.log_epoch)
             if rank() == 0:
                 _finish(config, panel, split, fitted, tracked)
         if rank() == 0:
-            from forecast.training.fit import forget
-
-            forget(folder)
+            close_training(folder)
     return None
 
 

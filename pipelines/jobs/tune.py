@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
+from forecast.whole_files import draft_of, set_aside, write_whole
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.experiment import (
     checkpoint_folder,
+    close_training,
     config_fingerprint,
     fit_config,
+    keep_run,
+    remove_stale_trainings,
     split_of,
     with_context,
 )
@@ -27,6 +31,7 @@ from pipelines.steps.training_run import backtest_of, scores_of
 from pipelines.tracking import start_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from optuna import Study, Trial
@@ -57,6 +62,7 @@ def run(config: Config) -> int | None:
         panel = prepare(config)
         config = with_context(config, panel)
         split = split_of(config, panel)
+        remove_stale_trainings(config, panel)
         study = open_study(config, panel)
         left = config.tune.trials - _count_finished(study)
         say(f"tune: {max(0, left)} of {config.tune.trials} trials are left")
@@ -82,21 +88,57 @@ def open_study(config: Config, panel: Panel) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = config.work_folder.absolute() / "tune.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{path}",
-        study_name=_study_name(config, panel),
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP_TRIALS, seed=config.training.seed
-        ),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=1),
-    )
+
+    def make(storage: str) -> Study:
+        return optuna.create_study(
+            storage=storage,
+            study_name=_study_name(config, panel),
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(
+                n_startup_trials=STARTUP_TRIALS, seed=config.training.seed
+            ),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=1),
+        )
+
+    study = _open_or_make(path, make)
     if not study.trials:
         study.enqueue_trial(_own_settings(config))
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    _repeat_cut_short(study)
     return study
+
+
+def _repeat_cut_short(study: Study) -> None:
+    """Queue the trials again that a kill cut short, then end them: in this order none is lost."""
+    from optuna.trial import TrialState
+
+    queued = [
+        one.system_attrs.get("fixed_params")
+        for one in study.get_trials(states=(TrialState.WAITING,))
+    ]
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        if trial.params and trial.params not in queued:
+            study.enqueue_trial(trial.params)
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _open_or_make(path: Path, make: Callable[[str], Study]) -> Study:
+    """Open the file of searches; made beside its place, set aside when it is damaged."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if path.exists():
+        try:
+            return make(f"sqlite:///{path}")
+        except (SQLAlchemyError, RuntimeError, AssertionError) as error:
+            first = str(error).strip().split("\n")[0]
+            aside = set_aside(path)
+            say(f"{path}: damaged ({first}); moved to {aside.name}, the search begins anew")
+    draft = draft_of(path)
+    for left in (draft, draft.with_name(f"{draft.name}-journal")):
+        left.unlink(missing_ok=True)
+    optuna.storages.RDBStorage(f"sqlite:///{draft}").engine.dispose()
+    draft.replace(path)
+    return make(f"sqlite:///{path}")
 
 
 def with_settings(config: Config, settings: dict[str, Any]) -> Config:
@@ -181,8 +223,6 @@ def _one_trial(config: Config, panel: Panel, split: Split, study: Study, tracked
 def _fit_trial(config: Config, panel: Panel, split: Split, trial: Trial, tracked: Run) -> float:
     import optuna
 
-    from forecast.training.fit import forget
-
     metric = config.objective.metric
     training = config.training.model_copy(update={"refit": "never"})  # dev is what is asked here
     config = config.model_copy(update={"training": training})
@@ -194,16 +234,17 @@ def _fit_trial(config: Config, panel: Panel, split: Split, trial: Trial, tracked
         if trial.should_prune():
             raise optuna.TrialPruned
 
+    keep_run(folder, tracked.run_id, panel)
     try:
         fitted = fit_config(config, panel, split, folder=folder, on_epoch=on_epoch)
     except optuna.TrialPruned:
-        forget(folder)
+        close_training(folder)
         raise
     backtest = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
     scores = scores_of(backtest)[MODEL]
     tracked.log_metrics({f"dev_{k}": v for k, v in scores.items() if math.isfinite(v)})
     trial.set_user_attr(BROKEN, config.objective.violations(scores))
-    forget(folder)
+    close_training(folder)
     return float(fitted.fit.best_score)
 
 
@@ -251,7 +292,7 @@ def _write_best(config: Config) -> Path:
 
     path = config.work_folder / "tuned.yaml"
     text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return path
 
 

@@ -60,6 +60,19 @@ def run_lock(
             handle.truncate(0)
 
 
+def is_held_elsewhere(work_folder: Path, file: str) -> bool:
+    """Whether a living process other than this one holds a lock, on this disk."""
+    path = work_folder.absolute() / file
+    if path in _held or not path.exists():
+        return False
+    with path.open("a+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _leave(path: Path) -> None:
     _held[path] -= 1
     if _held[path] == 0:

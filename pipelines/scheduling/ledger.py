@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from forecast.whole_files import set_aside
+from pipelines.process.console import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -52,8 +55,18 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
-        self._database.executescript(TABLES)
+        try:
+            self._database = _opened(path)
+        except sqlite3.OperationalError:  # locked, or not to be written
+            raise
+        except sqlite3.DatabaseError as error:
+            aside = set_aside(path)
+            say(
+                f"{path}: damaged ({error}); moved to {aside.name}, the schedule begins anew from "
+                "now: runs missed before are not made up for",
+                error=True,
+            )
+            self._database = _opened(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -186,6 +199,17 @@ class Ledger:
     def _one(self, query: str, *values: object) -> tuple[str, ...] | None:
         row: tuple[str, ...] | None = self._database.execute(query, values).fetchone()
         return row
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=30)
+    try:
+        database.executescript(TABLES)
+        database.execute("SELECT COUNT(*) FROM attempts JOIN jobs USING (verb, due)").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def _instant(text: str) -> datetime:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from forecast.forecasting import from_config
 from forecast.ranks import rank
+from forecast.whole_files import read_object, write_whole
 from pipelines.process.console import is_terminal, progress, say
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from forecast.data.windows.splits import Split
     from forecast.forecasting.forecaster import Forecaster
     from forecast.training.fitting import Fitted
+
+
+RUN = "run.json"  # in a checkpoint folder: the MLflow run of the training
 
 
 def split_of(config: Config, panel: Panel) -> Split:
@@ -62,6 +68,44 @@ def checkpoint_folder(config: Config, panel: Panel, purpose: str = "") -> Path:
     return config.work_folder.absolute() / "checkpoints" / key.hexdigest()[:12]
 
 
+def kept_run(folder: Path) -> str | None:
+    """Return the MLflow run of the interrupted training in a folder; None if there is none."""
+    with suppress(OSError, ValueError, KeyError):
+        return str(read_object(folder / RUN)["run_id"])
+    return None
+
+
+def keep_run(folder: Path, run_id: str, panel: Panel) -> None:
+    """Write down which MLflow run a training belongs to: begun again, it goes on in that one.
+
+    So a training that was killed behind its registration finds its version, and makes no second.
+    Ranks above zero write nothing.
+    """
+    if rank() != 0:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / RUN, json.dumps({"run_id": run_id, "data_fingerprint": panel.fingerprint}))
+
+
+def close_training(folder: Path) -> None:
+    """Remove what a training that is done with has kept."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_stale_trainings(config: Config, panel: Panel) -> None:
+    """Remove what killed trainings kept that nobody can go on with: their readings have changed.
+
+    Only while no other training of this config runs.
+    """
+    root = config.work_folder / "checkpoints"
+    if rank() != 0:
+        return
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        with suppress(OSError, ValueError):
+            if read_object(folder / RUN).get("data_fingerprint") != panel.fingerprint:
+                close_training(folder)
+
+
 def fit_config(
     config: Config,
     panel: Panel,
@@ -78,6 +122,7 @@ def fit_config(
     DataError, ModelError
         As `fit_forecaster`.
     """
+    from forecast.training.checkpoints import mend
     from forecast.training.experiment import Experiment
     from forecast.training.recipe import sizes_of
 
@@ -99,6 +144,9 @@ def fit_config(
             )
         on_epoch(epoch, numbers)
 
+    if rank() == 0:
+        for line in mend(folder):
+            say(line, error=True)
     with progress(f"training {config.name}, steps", steps) as done:
         return Experiment(config, panel, split).fit(
             folder, start=start, on_epoch=tell, on_step=done if is_terminal() else None

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from forecast.config.duration import duration_s
+from forecast.whole_files import read_object, write_whole
+from pipelines.process.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,18 +30,21 @@ class Decision(NamedTuple):
 def write_findings(work_folder: Path, version: int, findings: Sequence[str]) -> None:
     """Keep what is amiss with a version's live forecasts, for the next `retrain` to act on."""
     work_folder.mkdir(parents=True, exist_ok=True)
-    scratch = work_folder / f"{MONITOR}.new"
-    scratch.write_text(json.dumps({"version": version, "findings": list(findings)}))
-    scratch.replace(work_folder / MONITOR)
+    content = json.dumps({"version": version, "findings": list(findings)})
+    write_whole(work_folder / MONITOR, content)
 
 
 def read_findings(work_folder: Path, version: int) -> list[str]:
     """Return what `score` found amiss with a version; nothing where it looked at another one."""
+    path = work_folder / MONITOR
     try:
-        found = json.loads((work_folder / MONITOR).read_text())
+        found = read_object(path)
+        return list(found["findings"]) if found["version"] == version else []
     except FileNotFoundError:
         return []
-    return list(found["findings"]) if found["version"] == version else []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        say(f"{path}: damaged ({error}); the next `forecast score` writes it anew", error=True)
+        return []
 
 
 def due_reasons(

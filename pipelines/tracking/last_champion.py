@@ -17,6 +17,7 @@ from pipelines.tracking.registry import (
     CHAMPION,
     ChampionBundle,
     alias_version,
+    bundle_faults,
     champion_bundle,
     is_cached,
 )
@@ -90,6 +91,8 @@ def _last(config: Config) -> ChampionBundle | None:
 def _cached(path: Path) -> ChampionBundle | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         marker = json.loads((path / "source.json").read_text(encoding="utf-8"))
+        if bundle_faults(path):
+            return None
         return ChampionBundle(path, int(marker["version"]), str(marker["run_id"]))
     return None
 

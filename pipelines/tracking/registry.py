@@ -5,22 +5,23 @@ Decides nothing about which version is better: `retrain` and `promote` do.
 
 from __future__ import annotations
 
+import fcntl
 import json
-import os
 import shutil
-import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from forecast.errors import ModelError
 from forecast.ranks import is_first
 from forecast.ranks.store import agree
+from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
+from pipelines.process.console import say
 from pipelines.tracking.local_registry import read_alias
 from pipelines.tracking.store import Store, open_store, sqlite_path, tracking_faults, tracking_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from forecast.config import Config
 
@@ -91,6 +92,13 @@ def register(store: Store, name: str, model_uri: str, run_id: str) -> Version:
     return Version(name, int(made.version), run_id)
 
 
+def version_of_run(store: Store, name: str, run_id: str) -> Version | None:
+    """Return the version that a run has registered; None if none."""
+    with tracking_faults(store.uri):
+        found = store.client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    return min((Version(name, int(v.version), run_id) for v in found), key=_number, default=None)
+
+
 def set_alias(config: Config, alias: str, version: int | None) -> None:
     """Point an alias to a version, or remove it for None.
 
@@ -118,9 +126,9 @@ def crown(config: Config, version: int) -> Version | None:
         The store cannot be reached, or has no such version.
     """
     before = alias_version(config, CHAMPION)
-    set_alias(config, CHAMPION, version)
     if before is not None and before.number != version:
-        tag_version(config, version, {BEFORE: before.number})
+        tag_version(config, version, {BEFORE: before.number})  # first: a rollback reads it
+    set_alias(config, CHAMPION, version)
     champion_bundle(config)
     return before
 
@@ -157,7 +165,10 @@ def champion_bundle(config: Config, version: int | None = None) -> ChampionBundl
     found = _find(config, version)
     folder = config.work_folder.absolute() / "bundles" / str(found.number)
     if not is_cached(folder, found.run_id):
-        _fetch(config, found, folder)
+        with _fetching(folder.parent):
+            if not is_cached(folder, found.run_id):  # nor has another process fetched it
+                _say_damage(folder)
+                _fetch(config, found, folder)
     return ChampionBundle(folder, found.number, found.run_id)
 
 
@@ -195,31 +206,72 @@ def _find(config: Config, version: int | None) -> Version:
 
 
 def is_cached(folder: Path, run_id: str) -> bool:
-    """Return whether a folder holds the whole bundle of a run."""
-    with suppress(OSError, ValueError, KeyError):
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        return bool(marker["run_id"] == run_id)
-    return False
+    """Whether a bundle is there, of this run, and as it was when it was fetched."""
+    try:
+        marker = read_object(folder / MARKER)
+    except (OSError, ValueError):
+        return False
+    return bool(marker.get("run_id") == run_id) and not bundle_faults(folder)
+
+
+def _say_damage(folder: Path) -> None:
+    if folder.is_dir() and (faults := bundle_faults(folder)):
+        say(f"{folder}: {'; '.join(faults)}; fetched from the registry again", error=True)
+
+
+def bundle_faults(folder: Path) -> list[str]:
+    """Return what is wrong with a bundle on this disk, in words; nothing when it is whole."""
+    try:
+        return faults_of(folder, read_object(folder / MARKER).get("sha256", {})) or _own(folder)
+    except (OSError, ValueError) as error:
+        return [f"{MARKER} is damaged ({error})"]
+
+
+def _own(folder: Path) -> list[str]:
+    """Return what is wrong by the bundle's own account: one fetched by an older version."""
+    try:
+        weights = read_object(folder / "bundle.json").get("weights", {})
+        sums = {str(weights["file"]): str(weights["sha256"])} if weights else {}
+        return faults_of(folder, sums)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"bundle.json is damaged ({error})"]
 
 
 def _fetch(config: Config, found: Version, folder: Path) -> None:
     """Download a version's bundle beside its place, then rename it into place."""
     store = open_store(config)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+    scratch = folder.with_name(f".{folder.name}.fetching")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
         with tracking_faults(store.uri):
             model = Path(
                 store.mlflow.artifacts.download_artifacts(
-                    artifact_uri=f"models:/{found.name}/{found.number}", dst_path=scratch
+                    artifact_uri=f"models:/{found.name}/{found.number}", dst_path=str(scratch)
                 )
             )
         # MLflow may give the store's own folder where that is local: copy, never move.
-        bundle = Path(shutil.copytree(_bundle_of(model, found), Path(scratch, "bundle")))
-        marker = json.dumps({"run_id": found.run_id, "version": found.number})
-        (bundle / MARKER).write_text(marker, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(bundle, folder)  # noqa: PTH105
+        bundle = Path(shutil.copytree(_bundle_of(model, found), scratch / "bundle"))
+        sums = {path.name: checksum(path) for path in bundle.iterdir() if path.is_file()}
+        marker = {"run_id": found.run_id, "version": found.number, "sha256": sums}
+        write_whole(bundle / MARKER, json.dumps(marker))
+        if faults := _own(bundle):
+            raise ModelError(
+                f"{found.name} version {found.number}: its model in {tracking_uri(config)} is "
+                f"damaged ({'; '.join(faults)}); name another with `forecast promote`, or train"
+            )
+        publish_folder(bundle, folder, ours=[path.name for path in folder.glob("*")])
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _fetching(parent: Path) -> Iterator[None]:
+    """Let one process at a time fetch bundles to a disk: ranks of one job too."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with (parent / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _bundle_of(model: Path, found: Version) -> Path:

@@ -1,4 +1,4 @@
-"""Who started a run, from where, and whether that process still lives; logs no result."""
+"""Who started a run, from where, and whether that job still lives; logs no result."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecast.whole_files import write_whole
 from pipelines.process.clock import moved_now
+from pipelines.process.lock import is_held_elsewhere
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipelines.tracking.store import Store
 
+ID = "id"  # file in the work folder
+LOCKS = {"evaluate": "evaluate.lock", "score": "score.lock"}  # of kinds that have their own
 LONGEST = 500  # characters of a tag that every store takes
 
 
-def create_run(store: Store, kind: str, parent_id: str | None) -> str:
+def create_run(store: Store, work_folder: Path, kind: str, parent_id: str | None) -> str:
     """Create a run that says what started it, where, by whom; return its id."""
     tags = {
         "mlflow.user": _user(),
@@ -29,6 +37,7 @@ def create_run(store: Store, kind: str, parent_id: str | None) -> str:
         "kind": kind,
         "host": socket.gethostname(),
         "pid": str(os.getpid()),
+        "work_folder": work_id(work_folder),
     }
     if commit := _commit():
         tags["mlflow.source.git.commit"] = commit
@@ -41,27 +50,39 @@ def create_run(store: Store, kind: str, parent_id: str | None) -> str:
     return str(run.info.run_id)
 
 
-def close_orphans(store: Store) -> None:
-    """Mark as killed the runs of this machine whose process is gone (kill -9, a power cut)."""
+def close_orphans(store: Store, work_folder: Path, *, alive: Collection[str]) -> None:
+    """Mark as killed the runs of this work folder whose process is gone (kill -9, a power cut).
+
+    A job holds its lock as long as it lives, in whatever container: process numbers say nothing
+    there, since each container has its own first process.
+
+    Parameters
+    ----------
+    alive
+        Runs that this process has open.
+    """
     running = store.client.search_runs(
         [store.experiment_id],
-        filter_string=f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'",
+        filter_string=(
+            f"attributes.status = 'RUNNING' and tags.work_folder = '{work_id(work_folder)}'"
+        ),
         max_results=100,
     )
     for run in running:
-        pid = run.data.tags.get("pid", "")
-        if pid.isdigit() and not _is_alive(int(pid)):
+        lock = LOCKS.get(run.data.tags.get("kind", ""), "lock")
+        if run.info.run_id not in alive and not is_held_elsewhere(work_folder, lock):
             store.client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def work_id(work_folder: Path) -> str:
+    """Return the name, unlike any other, of a work folder on whatever machine; made once."""
+    path = work_folder / ID
+    with suppress(OSError):
+        if text := path.read_text(encoding="utf-8").strip():
+            return text
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"{uuid.uuid4().hex}\n")
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _command() -> str:

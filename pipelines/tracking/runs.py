@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.errors import TrackingError
 from forecast.ranks import rank
 from pipelines.process.console import say
-from pipelines.tracking.registry import Version, register, registered_name
+from pipelines.tracking.registry import Version, register, registered_name, version_of_run
 from pipelines.tracking.run_origin import close_orphans, create_run
 from pipelines.tracking.store import Store, open_store, tracking_faults
 
@@ -35,6 +35,8 @@ PARAM_LIMIT = 500  # characters of one MLflow parameter that every store takes
 BATCH_EVERY_S = 5.0  # epochs quicker than this travel to the store together
 BATCH_PARAMS = 100  # parameters that one request may hold
 RUN_FOLDER = "model"  # name of the logged model inside its run
+
+_open_runs: set[str] = set()  # of this process
 
 
 class Run:
@@ -59,6 +61,23 @@ class Run:
             except TrackingError as cause:
                 say(f"{cause}; the metrics wait for the next epoch", error=True)
                 self._sent_at = time.monotonic()
+
+    def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Send the numbers of one step at once, but for those the run already holds so.
+
+        Raises
+        ------
+        TrackingError
+            The store cannot be reached or refuses.
+        """
+        if self._store is None:
+            return
+        with tracking_faults(self._store.uri):
+            run = self._store.client.get_run(self.run_id)
+            latest = {one.key: (one.step, one.value) for one in run.data._metric_objs}  # noqa: SLF001
+        new = {k: v for k, v in metrics.items() if latest.get(_key(k)) != (step, float(v))}
+        self._keep(new, step=step)
+        self.flush()
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Send final numbers, as metrics without a step.
@@ -154,6 +173,9 @@ class Run:
         """
         if self._store is None:
             return None
+        name = registered_name(config)
+        if (before := version_of_run(self._store, name, self.run_id)) is not None:
+            return before  # a run that was killed behind its registration
         mlflow = self._store.mlflow
         with tracking_faults(self._store.uri):
             mlflow.set_experiment(experiment_id=self._store.experiment_id)
@@ -167,7 +189,7 @@ class Run:
                 signature=mlflow.models.infer_signature(_open(history), _open(forecast)),
                 pip_requirements=_requirements(),
             )
-        return register(self._store, registered_name(config), logged.model_uri, self.run_id)
+        return register(self._store, name, logged.model_uri, self.run_id)
 
     def resume(self) -> None:
         """Mark a run that was interrupted as running again."""
@@ -209,15 +231,22 @@ def start_run(
         return
     store = open_store(config)
     with tracking_faults(store.uri):
-        close_orphans(store)
-        run = Run(store, run_id or create_run(store, kind, parent_id))
+        close_orphans(store, config.work_folder, alive=_open_runs)
+        before = None if run_id is None else _existing(store, run_id)
+        run = Run(
+            store,
+            create_run(store, config.work_folder, kind, parent_id)
+            if before is None
+            else str(before.info.run_id),
+        )
+    _open_runs.add(run.run_id)
     status = "KILLED"
     try:
         with _terminated_as_exit():
-            if run_id is None:
-                _log_config(run, store, config)
-            else:
+            if before is not None:
                 run.resume()
+            if before is None or not before.data.params:  # killed before they were logged
+                _log_config(run, store, config)
             yield run
             run.flush()
         status = "FINISHED"
@@ -231,7 +260,29 @@ def start_run(
             run.set_tags({"failure": f"{type(cause).__name__}: {cause}"})
         raise
     finally:
+        _open_runs.discard(run.run_id)
         _close(run, store, status)
+
+
+def _existing(store: Store, run_id: str) -> Any | None:
+    """Return a run of this experiment; None where it was deleted, or is of another store."""
+    try:
+        run = store.client.get_run(run_id)
+    except store.mlflow.MlflowException as cause:
+        if cause.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    is_ours = run.info.experiment_id == store.experiment_id
+    return run if is_ours and run.info.lifecycle_stage == "active" else None
+
+
+def find_run(config: Config, tags: Mapping[str, object]) -> str | None:
+    """Return the newest run of a config's experiment that has these tags; None if none."""
+    store = open_store(config)
+    wanted = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+    with tracking_faults(store.uri):
+        found = store.client.search_runs([store.experiment_id], wanted, max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def _log_config(run: Run, store: Store, config: Config) -> None:

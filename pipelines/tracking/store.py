@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import urllib.error
 import urllib.request
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forecast.errors import ForecastError, TrackingError
+from forecast.whole_files import draft_of, set_aside, sync_folder
+from pipelines.process.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +98,8 @@ def open_store(config: Config) -> Store:
     mlflow = _import_mlflow()
     path = sqlite_path(uri)
     with tracking_faults(uri), _creation_lock(path):
+        if path is not None and not _is_whole(path):
+            _make(path)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         client = mlflow.MlflowClient(uri, uri)
@@ -151,6 +156,59 @@ def _creation_lock(path: Path | None) -> Iterator[None]:
     with path.with_name(f"{path.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a local store is there; one whose making was cut short is set aside.
+
+    The last step of its making writes the first experiment, and MLflow never removes one.
+
+    Raises
+    ------
+    TrackingError
+        The file is damaged, or no database.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as database:
+            tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+            if "experiments" in tables:
+                (count,) = database.execute("SELECT COUNT(*) FROM experiments").fetchone()
+                if count:
+                    return True
+    except sqlite3.OperationalError:  # locked, say: MLflow tries for longer, and tells
+        return True
+    except sqlite3.DatabaseError as cause:
+        raise TrackingError(
+            f"{path}: damaged, or no SQLite database ({cause}); put a copy from before in its "
+            "place, or move it elsewhere to begin a new store without the old runs and models"
+        ) from cause
+    if tables - {"alembic_version", "sqlite_sequence"} and not tables & {"runs", "experiments"}:
+        raise TrackingError(f"{path}: another program's database; set tracking.uri to another file")
+    aside = set_aside(path)
+    say(f"{path}: its making was cut short, so it holds no run; moved to {aside.name}, made anew")
+    return False
+
+
+def _make(path: Path) -> None:
+    """Make a local store beside its place, then rename it: a kill leaves none, or a whole one."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    draft = draft_of(path)
+    _remove(draft)
+    try:
+        SqlAlchemyStore(f"sqlite:///{draft}", str(path.parent / "mlartifacts")).engine.dispose()
+        draft.replace(path)
+    except BaseException:
+        _remove(draft)
+        raise
+    sync_folder(path.parent)
+
+
+def _remove(draft: Path) -> None:
+    for left in (draft, draft.with_name(f"{draft.name}-journal")):
+        left.unlink(missing_ok=True)
 
 
 def _experiment(client: Any, config: Config, path: Path | None) -> str:

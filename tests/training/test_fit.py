@@ -1,4 +1,4 @@
-import json
+import itertools
 
 import pytest
 import torch
@@ -6,9 +6,12 @@ import torch
 from forecast.data.windows.windows import collect_actual
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.metrics import mae
+from forecast.training import checkpoints
 from forecast.training.allocator import keep_freed_memory
-from forecast.training.fit import TrainingStoppedError, forget
+from forecast.training.checkpoints import forget, is_over, mend
+from forecast.training.fit import TrainingStoppedError
 from forecast.training.module import Optimisation
+from tests.killed import KilledError, full_disk, killed
 from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_split
 
 
@@ -99,7 +102,6 @@ def test_finished_training_is_not_repeated(tmp_path):
     first = tiny_fit(panel, tmp_path)
     again = tiny_fit(panel, tmp_path, on_epoch=stop_after(1, AssertionError("trained again")))
     assert same(first, again)
-    assert json.loads((tmp_path / "finished.json").read_text()) == {"epochs": 2}
     forget(tmp_path)
     assert not tmp_path.exists()
 
@@ -113,14 +115,116 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert tiny_fit(panel, tmp_path, epochs=4).fit.resumed_epoch == 2
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    panel = tiny_panel()
+WORSE = {"epochs": 8, "patience": 9, "learning_rate": 1.0}  # so high that the error goes up again
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return a whole training, and after how many epochs the best was an earlier one."""
+    whole = tiny_fit(tiny_panel(), tmp_path_factory.mktemp("whole"), **WORSE)
+    scores = [row["dev_mae"] for row in whole.fit.history]
+    return whole, next(n for n in range(3, 8) if min(scores[:n]) < scores[n - 1])
+
+
+def cut_after(folder, epochs):
+    """A training that is killed when so many epochs are whole, while the next is being scored."""
     with pytest.raises(Killed):
-        tiny_fit(panel, tmp_path, on_epoch=stop_after(2, Killed()))
-    path = tmp_path / "last.ckpt"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ModelError, match=r"last\.ckpt: the checkpoint cannot be read"):
-        tiny_fit(panel, tmp_path)
+        tiny_fit(tiny_panel(), folder, **WORSE, on_epoch=stop_after(epochs + 1, Killed()))
+
+
+def test_resumed_it_goes_on_after_the_last_whole_epoch_though_the_best_was_an_early_one(
+    tmp_path, undisturbed
+):
+    whole, epochs = undisturbed
+    cut_after(tmp_path, epochs)
+    resumed = tiny_fit(tiny_panel(), tmp_path, **WORSE)
+    assert resumed.fit.resumed_epoch == epochs
+    assert resumed.fit.history == whole.fit.history
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK"], ids=["empty", "cut short"])
+@pytest.mark.parametrize(
+    ("damaged", "lost"),
+    [
+        (["last.ckpt"], 1),  # the one before is taken
+        (["previous.ckpt"], 0),
+        (["last.ckpt", "previous.ckpt"], None),
+        (["best.ckpt"], None),  # its weights are nowhere else
+        (["last.ckpt", "previous.ckpt", "best.ckpt"], None),
+    ],
+)
+def test_damaged_checkpoints_are_set_aside_and_the_end_is_the_same(
+    tmp_path, undisturbed, damaged, lost, content
+):
+    whole, epochs = undisturbed
+    cut_after(tmp_path, epochs)
+    if damaged == ["best.ckpt"]:
+        (tmp_path / "previous.ckpt").unlink()  # which may be the best
+    for name in damaged:
+        (tmp_path / name).unlink()  # one file may have two names
+        (tmp_path / name).write_bytes(content)
+    lines = mend(tmp_path)
+    assert [any(name in line for line in lines) for name in damaged] == [True] * len(damaged)
+    resumed = tiny_fit(tiny_panel(), tmp_path, **WORSE)
+    assert resumed.fit.resumed_epoch == (0 if lost is None else epochs - lost)
+    assert resumed.fit.history == whole.fit.history
+    assert same(whole, resumed)
+    forget(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_the_best_is_found_again_where_it_is_also_the_last(tmp_path):
+    panel = tiny_panel()
+    whole = tiny_fit(panel, tmp_path)
+    assert whole.fit.best_epoch == 1
+    (tmp_path / "best.ckpt").unlink()
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    again = tiny_fit(panel, tmp_path, on_epoch=stop_after(1, AssertionError("trained again")))
+    assert same(whole, again)
+
+
+@pytest.mark.parametrize("place", ["write_whole", "_also_as", "Path.replace"])
+@pytest.mark.parametrize("call", [2, 3, 4])
+def test_killed_between_the_names_of_a_checkpoint_it_ends_the_same(
+    tmp_path, monkeypatch, place, call
+):
+    """The calls fall into the first three epochs."""
+    panel, calls = tiny_panel(), itertools.count(1)
+    settings = {"epochs": 4, "patience": 9}
+    whole = tiny_fit(panel, tmp_path / "whole", **settings)
+    owner = checkpoints.Path if place == "Path.replace" else checkpoints
+    name = place.rpartition(".")[2]
+    real = getattr(owner, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, lambda *a: killed() if next(calls) == call else real(*a))
+        with pytest.raises(KilledError):
+            tiny_fit(panel, tmp_path / "cut", **settings)
+    resumed = tiny_fit(panel, tmp_path / "cut", **settings)
+    assert resumed.fit.history == whole.fit.history
+    assert same(whole, resumed)
+    names = sorted(path.name for path in (tmp_path / "cut").iterdir())
+    assert names == ["best.ckpt", "last.ckpt", "previous.ckpt"]
+
+
+def test_a_full_disk_while_a_checkpoint_is_written_loses_no_epoch(tmp_path, monkeypatch):
+    panel, calls = tiny_panel(), itertools.count(1)
+    real = checkpoints.write_whole
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            checkpoints, "write_whole", lambda *a: full_disk() if next(calls) == 3 else real(*a)
+        )
+        with pytest.raises(OSError, match="No space left"):
+            tiny_fit(panel, tmp_path, epochs=4)
+    assert tiny_fit(panel, tmp_path, epochs=4).fit.resumed_epoch == 2
+
+
+def test_the_end_by_early_stopping_is_known_from_the_scores():
+    assert is_over([3.0, 2.0, 2.5], epochs=9, patience=1)
+    assert not is_over([3.0, 2.0, 2.5], epochs=9, patience=2)
+    assert is_over([3.0, 2.0], epochs=2, patience=5)
+    assert is_over([3.0, float("nan")], epochs=9, patience=5)
+    assert not is_over([], epochs=9, patience=1)
 
 
 def test_a_loss_that_is_no_number_is_refused(tmp_path):

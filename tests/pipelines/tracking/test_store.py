@@ -13,6 +13,7 @@ from forecast.config import Config, load_config
 from forecast.errors import TrackingError
 from pipelines.tracking import open_store, tracking_uri
 from pipelines.tracking.store import sqlite_path, tracking_faults
+from tests.killed import killed, killed_at
 
 OPEN = (
     "from forecast.config import load_config; from pipelines.tracking import start_run\n"
@@ -66,8 +67,61 @@ def test_a_server_that_is_not_there_is_given_up_on(local_config: Config) -> None
 def test_a_damaged_database_is_a_tracking_error(local_config: Config) -> None:
     Path("broken.db").write_text("not a database, only text that goes on for a while" * 20)
     config = load_config("tiny.yaml", ["tracking.uri=sqlite:///broken.db"])
-    with pytest.raises(TrackingError, match=r"broken\.db"):
+    with pytest.raises(TrackingError, match=r"broken\.db: damaged.*put a copy from before"):
         open_store(config)
+    assert Path("broken.db").exists()
+
+
+def test_a_database_of_another_program_is_left_alone(local_config: Config) -> None:
+    with sqlite3.connect("theirs.db") as database:
+        database.execute("CREATE TABLE readings (y REAL)")
+    before = Path("theirs.db").read_bytes()
+    config = load_config("tiny.yaml", ["tracking.uri=sqlite:///theirs.db"])
+    with pytest.raises(TrackingError, match=r"theirs\.db: another program's database"):
+        open_store(config)
+    assert Path("theirs.db").read_bytes() == before
+
+
+HALF_MADE = {
+    "first-tables": "CREATE TABLE experiments (id INTEGER); CREATE TABLE runs (id INTEGER);",
+    "between-migrations": (
+        "CREATE TABLE alembic_version (version_num TEXT); CREATE TABLE runs (id INTEGER);"
+        "INSERT INTO alembic_version VALUES ('bf29a5ff90ea');"
+        "CREATE TABLE _alembic_tmp_experiments (id INTEGER);"
+    ),
+    "empty-file": "",
+}
+
+
+@pytest.mark.parametrize("script", HALF_MADE.values(), ids=HALF_MADE)
+def test_a_store_whose_making_was_cut_short_is_made_anew(
+    local_config: Config, monkeypatch: pytest.MonkeyPatch, script: str, shared_store: str
+) -> None:
+    path = Path(".forecast/mlflow.db")
+    path.parent.mkdir()
+    with sqlite3.connect(path) as database:
+        database.executescript(script)
+    whole = sqlite_path(shared_store)
+    open_store(load_config("tiny.yaml", [f"tracking.uri={shared_store}"]))
+    monkeypatch.setattr(
+        "pipelines.tracking.store._make", lambda place: place.write_bytes(whole.read_bytes())
+    )
+    assert open_store(local_config).client.search_registered_models() == []
+    moved = [one.name for one in path.parent.iterdir() if ".damaged" in one.name]
+    assert moved == ([] if script == "" else ["mlflow.db.damaged"])
+
+
+def test_a_kill_while_the_store_is_made_leaves_none(
+    local_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cut:
+        def __init__(self, uri: str, _: str) -> None:
+            Path(uri.removeprefix("sqlite:///")).write_text("half")
+            killed()
+
+    with killed_at(monkeypatch, "mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore", call=Cut):
+        open_store(local_config)
+    assert [one.name for one in Path(".forecast").iterdir()] == ["mlflow.db.lock"]
 
 
 def test_a_database_of_another_mlflow_is_a_tracking_error(config: Config) -> None:
