@@ -17,14 +17,6 @@ from forecast.models.recurrent.forward_loop import CellState, CellWeights
 from forecast.vocabulary import CellName, Peepholes
 
 _SHUT = 1e4  # the logistic function of it is exactly 1, of its negative exactly 0
-_ONE_LAYER = (
-    True,
-    1,
-    0.0,
-    False,
-    False,
-    True,
-)  # biases, layers, dropout, train, both ways, B first
 
 
 @dataclass(frozen=True)
@@ -149,6 +141,8 @@ class FusedStack(nn.Module):
         the carry stays as it is.
         """
         flowing, hiddens, carries = steps, [], []
+        # biases, layers, dropout, train (cuDNN has no backward without it), both ways, B first
+        options = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
         shut = None if length is None else _behind(steps, length)
         for n in range(self.kernel.num_layers):
             entry = self.dropout(flowing) if n else flowing
@@ -157,10 +151,10 @@ class FusedStack(nn.Module):
                 entry = torch.cat([entry, shut], dim=-1)
             hidden = state.hidden[n : n + 1]
             if state.carry is None:
-                flowing, end = torch.gru(entry, hidden, weights, *_ONE_LAYER)
+                flowing, end = torch.gru(entry, hidden, weights, *options)
             else:
                 start = (hidden, state.carry[n : n + 1])
-                flowing, end, carry = torch.lstm(entry, start, weights, *_ONE_LAYER)
+                flowing, end, carry = torch.lstm(entry, start, weights, *options)
                 carries.append(carry)
                 if length is not None:  # the output gate is not shut
                     last = (length - 1).view(-1, 1, 1).expand(-1, 1, flowing.shape[2])
