@@ -1,6 +1,7 @@
 """The sections on windows, split, model, training and the one metric; builds nothing."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
@@ -284,6 +285,13 @@ class Training(Section):
 _CONSTRAINT = re.compile(r"^\s*(<=|>=|<|>)\s*(-?\d+(\.\d+)?([eE][-+]?\d+)?)\s*$")
 
 
+def _comparison(text: str) -> tuple[str, float]:
+    """Return sign and bound of a constraint."""
+    match = _CONSTRAINT.match(text)
+    assert match is not None
+    return match[1], float(match[2])
+
+
 class Objective(Section):
     """The one metric that chooses, and the constraints that only rule out."""
 
@@ -302,13 +310,11 @@ class Objective(Section):
                 )
         return value
 
-    def violations(self, metrics: dict[str, float]) -> list[str]:
-        """Return the constraints that `metrics` break, in words; a metric not there breaks it."""
-        broken = []
+    def shortfalls(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Return by how much `metrics` break each constraint; NaN where the metric is not there."""
+        broken = {}
         for name, text in self.constraints.items():
-            match = _CONSTRAINT.match(text)
-            assert match is not None
-            sign, bound = match[1], float(match[2])
+            sign, bound = _comparison(text)
             value = metrics.get(name, float("nan"))
             holds = {
                 "<=": value <= bound,
@@ -317,5 +323,13 @@ class Objective(Section):
                 ">": value > bound,
             }[sign]
             if not holds:
-                broken.append(f"{name} is {value:.4g}, must be {sign} {bound:g}")
+                broken[name] = abs(value - bound)
         return broken
+
+    def violations(self, metrics: Mapping[str, float]) -> list[str]:
+        """Return the constraints that `metrics` break, in words; a metric not there breaks it."""
+        return [
+            f"{name} is {metrics.get(name, float('nan')):.4g}, must be {sign} {bound:g}"
+            for name in self.shortfalls(metrics)
+            for sign, bound in [_comparison(self.constraints[name])]
+        ]

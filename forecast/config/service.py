@@ -66,8 +66,11 @@ class Retrain(Section):
     """Age of the champion after which a challenger is trained (arXiv 2506.05776)."""
     holdout: Duration = "7d"
     """Newest windows on which champion and challenger are compared."""
-    min_improvement: Number = Field(0.0, ge=0, lt=1)
-    """Share by which the one metric must improve."""
+    min_improvement: Number = Field(0.01, ge=0, lt=1)
+    """Share by which the one metric must improve: less is not worth forecasts that change."""
+    max_p_value: Number = Field(0.1, gt=0, le=1)
+    """Chance of such a lead between models that are equally good, at most; an equal one does no
+    harm, so that one in ten may pass. 1 compares the means alone."""
     init: Literal["scratch", "champion"] = "scratch"
     """Where the challenger's weights start."""
 

@@ -2,23 +2,23 @@
 
 Both models forecast the same windows: the newest `retrain.holdout` of readings, held out of the
 challenger's training altogether. Where the champion has seen some of them the gate is only
-stricter, and it says so. Nothing but the one metric and the constraints moves the alias.
+stricter, and it says so. Nothing but the gate moves the alias.
 """
 
 from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from forecast.config.duration import steps_within
 from forecast.data.panel.panel import instant_text
-from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
 from forecast.ranks import rank
 from forecast.ranks.store import agree
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
+from pipelines.steps.champion import INCUMBENT, Champion, load_comparable
 from pipelines.steps.experiment import (
     checkpoint_folder,
     close_training,
@@ -30,12 +30,11 @@ from pipelines.steps.experiment import (
     split_of,
     with_context,
 )
-from pipelines.steps.gate import Decision, decide, due_reasons
+from pipelines.steps.gate import Decision, due_reasons, judge
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.training_run import backtest_of, log_figures, register, scores_of
 from pipelines.tracking import (
     CHALLENGER,
-    ChampionBundle,
     agreed_champion,
     crown,
     set_alias,
@@ -48,19 +47,10 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
     from forecast.evaluation.backtest import Backtest
-    from forecast.forecasting.forecaster import Forecaster
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run, Version
 
-INCUMBENT = "champion"
 SHOWN = ("mae", "rmse", "coverage_80", "width_80")
-
-
-class Champion(NamedTuple):
-    """The model to beat."""
-
-    bundle: ChampionBundle
-    forecaster: Forecaster
 
 
 def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | None:
@@ -100,20 +90,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
 
 
 def _champion(config: Config, panel: Panel) -> Champion:
-    from forecast.forecasting.forecaster import Forecaster
-
-    bundle = agreed_champion(config)
-    forecaster = Forecaster.load(bundle.path)
-    forecaster.spec.check(panel)
-    spec, wanted = forecaster.spec, (config.horizon, config.data.targets)
-    if (spec.horizon, spec.targets) != wanted:
-        raise ModelError(
-            f"version {bundle.version} forecasts {spec.horizon} steps of "
-            f"{', '.join(spec.targets)}, the config asks for {wanted[0]} of "
-            f"{', '.join(wanted[1])}: the two cannot be compared; make a new champion with "
-            "`forecast train`"
-        )
-    return Champion(bundle, forecaster)
+    return load_comparable(config, panel, agreed_champion(config))
 
 
 def _reasons(config: Config, panel: Panel, champion: Champion) -> list[str]:
@@ -174,6 +151,8 @@ def _judge(
     backtest = backtest_of(config, panel, split, models, split.test)
     scores = scores_of(backtest)
     numbers = {f"{who}_{key}": one[key] for who, one in _named(scores).items() for key in one}
+    # Under the names that `train` gives them, against which live forecasts are judged.
+    numbers |= {f"test_{key}": value for key, value in scores[MODEL].items()}
     tracked.log_metrics({key: value for key, value in numbers.items() if math.isfinite(value)})
     tracked.set_tags(
         {"data_fingerprint": panel.fingerprint, "config_fingerprint": config_fingerprint(config)}
@@ -181,7 +160,7 @@ def _judge(
     log_figures(fitted, backtest, tracked)
     version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
     set_alias(config, CHALLENGER, version.number)
-    decision = decide(config, champion=scores[INCUMBENT], challenger=scores[MODEL])
+    decision = judge(config, backtest, champion=INCUMBENT, challenger=MODEL)
     _report(config, panel, split, backtest, champion)
     _settle(config, version, champion, decision, tracked)
 

@@ -1,7 +1,7 @@
 """`forecast train`: panel to trained, calibrated, evaluated, tracked, registered model.
 
-Test is read once, after every choice is made. It touches no forecast files, and no other model
-but the champion's alias.
+Test is read once, after every choice that makes the model; the same reading is the gate that
+decides whether it replaces the champion. It touches no forecast files.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
 from forecast.ranks import rank
 from forecast.text import better_by
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
+from pipelines.steps.champion import INCUMBENT, load_comparable, unlike_file, with_champion
 from pipelines.steps.experiment import (
     checkpoint_folder,
     close_training,
@@ -25,6 +27,7 @@ from pipelines.steps.experiment import (
     split_of,
     with_context,
 )
+from pipelines.steps.gate import Decision, judge
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.training_run import backtest_of, log_figures, numbers_of, register, scores_of
 from pipelines.tracking import (
@@ -32,6 +35,7 @@ from pipelines.tracking import (
     CHAMPION,
     Version,
     alias_version,
+    champion_bundle,
     crown,
     set_alias,
     start_run,
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from forecast.config import Config
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
+    from forecast.evaluation.backtest import Backtest
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run
 
@@ -88,7 +93,10 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
     log_figures(fitted, test, tracked)
     version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
     _report(config, test_scores, fitted)
-    _move_alias(config, version, config.objective.violations(dev_scores[MODEL]))
+    broken = config.objective.violations(dev_scores[MODEL])
+    decision = _decision(config, panel, test, broken)
+    tracked.set_tags({"decision": decision.reason})
+    _move_alias(config, version, decision)
     if lost := beaten(config.objective.metric, {"dev": dev_scores, "test": test_scores}):
         say(lost, error=True)
 
@@ -155,18 +163,33 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
         say(note)
 
 
-def _move_alias(config: Config, version: Version, broken: list[str]) -> None:
-    """Make the new version champion, unless it breaks a constraint and there is another."""
+def _move_alias(config: Config, version: Version, decision: Decision) -> None:
+    """Make the new version champion, or the challenger of the one that stays."""
     before = alias_version(config, CHAMPION)
-    if broken and before is not None:
+    if before is not None and not decision.is_promoted:
         set_alias(config, CHALLENGER, version.number)
         say(
-            f"version {version.number} breaks a constraint on dev: {'; '.join(broken)}; version "
-            f"{before.number} stays champion"
+            f"version {before.number} stays champion, {version.number} is the challenger: "
+            f"{decision.reason}; `forecast promote` moves the alias by hand"
         )
         return
     crown(config, version.number)
-    for fault in broken:
-        say(f"warning: a constraint does not hold on dev: {fault}", error=True)
-    was = f", version {before.number} was before" if before else ""
+    was = f", version {before.number} was before: {decision.reason}" if before else ""
     say(f"version {version.number} of {version.name} is the champion{was}")
+
+
+def _decision(config: Config, panel: Panel, test: Backtest, broken: list[str]) -> Decision:
+    """Compare with the champion on the windows of test; the first model becomes champion."""
+    before = alias_version(config, CHAMPION)
+    if before is None:
+        for fault in broken:
+            say(f"warning: a constraint does not hold on dev: {fault}", error=True)
+        return Decision(True, "the first")
+    try:
+        champion = load_comparable(config, panel, champion_bundle(config, before.number))
+    except ModelError as fault:
+        unlike = unlike_file(config)
+        if unlike:
+            return Decision(False, f"not comparable: {'; '.join(unlike)}")
+        return Decision(True, f"not comparable: {fault}")
+    return judge(config, with_champion(test, panel, champion), champion=INCUMBENT, challenger=MODEL)
