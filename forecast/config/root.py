@@ -12,6 +12,7 @@ from forecast.config.duration import count_steps, duration_s, is_below_day, step
 from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
 from forecast.errors import ConfigError
+from forecast.redaction import redacted
 
 LONGEST_CONTEXT = 672
 """Steps read of the past unless set, a week of quarter hours: the time to fit the linear path grows
@@ -122,7 +123,8 @@ class Config(Section):
     def resolved(self) -> dict[str, Any]:
         """Return every value, defaults included, as plain types; `${ENV}` texts stay unresolved.
 
-        This is what travels with runs and bundles, so no secret does.
+        This is what travels with runs and bundles, so no secret does: logins and tokens of
+        addresses are hidden.
         """
         values = self.model_dump(mode="json")
         for dotted, template in self._templates.items():
@@ -131,4 +133,4 @@ class Config(Section):
             for section in sections:
                 place = place[section]
             place[key] = template
-        return values
+        return {key: redacted(section) for key, section in values.items()}

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from forecast.errors import ForecastError
 from forecast.ranks.group import Group, group
 from forecast.ranks.store import JOIN_S, children, store
+from forecast.redaction import redact
 
 PERIOD_S = 1.0
 SILENCE_S = 60.0
@@ -147,7 +148,9 @@ class Watch(threading.Thread):
 
     def _end(self, code: int) -> NoReturn:
         if self.verdict:
-            print(f"error: {self.verdict}; this process ends too", file=sys.stderr, flush=True)
+            print(
+                f"error: {redact(self.verdict)}; this process ends too", file=sys.stderr, flush=True
+            )
         for child in children:
             child.kill()
         os._exit(code)

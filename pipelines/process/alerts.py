@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from forecast.errors import LockError
 from forecast.ranks import rank
+from forecast.redaction import redact
 from forecast.whole_files import write_whole
 from pipelines.process.alert_ways import send
 from pipelines.process.clock import now
@@ -46,6 +47,7 @@ def tell(config: Config, kind: Kind, text: str | None, *, about: str = "") -> No
     """
     if rank() != 0:
         return
+    text = None if text is None else redact(text)
     path = config.work_folder / ALERTS
     key = f"{kind} {about}".strip()
     try:

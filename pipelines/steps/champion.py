@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.evaluation.backtest import Backtest
     from forecast.forecasting.forecaster import Forecaster
+    from pipelines.tracking import ChampionBundle
 
 INCUMBENT = "champion"  # its name in a backtest
 
@@ -39,8 +40,8 @@ def load_comparable(config: Config, panel: Panel, bundle: ChampionBundle) -> Cha
     spec, wanted = forecaster.spec, (config.horizon, config.data.targets)
     if (spec.horizon, spec.targets) != wanted:
         raise ModelError(
-            f"version {bundle.version} forecasts {spec.horizon} steps of {', '.join(spec.targets)}, the "
-            f"config asks for {wanted[0]} of {', '.join(wanted[1])}: the two cannot be compared; "
+            f"version {bundle.version} forecasts {spec.horizon} steps of "
+            f"{', '.join(spec.targets)}, the config asks for {wanted[0]} of {', '.join(wanted[1])}: the two cannot be compared; "
             "make a new champion with `forecast train`"
         )
     return Champion(bundle, forecaster)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from forecast.errors import ForecastError, TrackingError
+from forecast.redaction import redact
 from forecast.whole_files import write_whole
 from pipelines.tracking.registry import (
     CHAMPION,
@@ -21,7 +22,7 @@ from pipelines.tracking.registry import (
     champion_bundle,
     is_cached,
 )
-from pipelines.tracking.store import reach, sqlite_path, tracking_uri, without_secret
+from pipelines.tracking.store import reach, sqlite_path, tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,5 @@ def _within(limit_s: float, ask: Callable[[], T], uri: str) -> T:
             raise fault
         raise TrackingError(f"tracking store: {type(fault).__name__}: {fault}") from fault
     if not answers:
-        raise TrackingError(
-            f"tracking store {without_secret(uri)}: no answer within {limit_s:.0f} s"
-        )
+        raise TrackingError(f"tracking store {redact(uri)}: no answer within {limit_s:.0f} s")
     return answers[0]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from forecast.errors import ModelError
 from forecast.ranks import is_first
 from forecast.ranks.store import agree
+from forecast.redaction import redact
 from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 from pipelines.process.console import say
 from pipelines.tracking.local_registry import read_alias
@@ -146,7 +147,7 @@ def tag_version(config: Config, version: int, tags: Mapping[str, object]) -> Non
     name, store = registered_name(config), open_store(config)
     with tracking_faults(store.uri):
         for key, value in tags.items():
-            store.client.set_model_version_tag(name, str(version), key, str(value))
+            store.client.set_model_version_tag(name, str(version), key, redact(str(value)))
 
 
 def champion_bundle(config: Config, version: int | None = None) -> ChampionBundle:

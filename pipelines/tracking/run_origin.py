@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecast.redaction import redact
 from forecast.whole_files import write_whole
 from pipelines.process.clock import moved_now
 from pipelines.process.lock import is_held_elsewhere
@@ -88,7 +88,7 @@ def work_id(work_folder: Path) -> str:
 def _command() -> str:
     """Return the command line as typed in the config's folder, without passwords in addresses."""
     words = [Path(word).name if word.endswith((".yaml", ".yml")) else word for word in sys.argv[1:]]
-    return re.sub(r"://[^@/ ]+@", "://", " ".join(["forecast", *words]))
+    return redact(" ".join(["forecast", *words]))
 
 
 def _user() -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.errors import TrackingError
 from forecast.ranks import rank
+from forecast.redaction import redact
 from pipelines.process.console import say
 from pipelines.tracking.registry import Version, register, registered_name, version_of_run
 from pipelines.tracking.run_origin import close_orphans, create_run
@@ -112,7 +113,9 @@ class Run:
         if self._store is None:
             return
         param = self._store.mlflow.entities.Param
-        texts = [param(_key(key), str(value)[:PARAM_LIMIT]) for key, value in params.items()]
+        texts = [
+            param(_key(key), redact(str(value))[:PARAM_LIMIT]) for key, value in params.items()
+        ]
         with tracking_faults(self._store.uri):
             for first in range(0, len(texts), BATCH_PARAMS):
                 batch = texts[first : first + BATCH_PARAMS]
@@ -124,7 +127,7 @@ class Run:
             return
         tag = self._store.mlflow.entities.RunTag
         with tracking_faults(self._store.uri):
-            texts = [tag(_key(key), str(value)) for key, value in tags.items()]
+            texts = [tag(_key(key), redact(str(value))) for key, value in tags.items()]
             self._store.client.log_batch(self.run_id, tags=texts)
 
     def describe(self, text: str) -> None:

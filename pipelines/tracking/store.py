@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forecast.errors import ForecastError, TrackingError
+from forecast.redaction import login_of, redact
 from forecast.whole_files import draft_of, set_aside, sync_folder
 from pipelines.process.console import say
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 REACH_TIMEOUT_S = 5.0  # to find out whether a tracking server answers at all
 
+HTTP = ("http://", "https://")
 FAULT_MODULES = ("mlflow", "sqlalchemy", "sqlite3", "alembic", "requests", "urllib3")
 
 # Lets the UI show training runs instead of what MLflow has for language models.
@@ -59,6 +61,8 @@ class Store(NamedTuple):
 def tracking_uri(config: Config) -> str:
     """Return the tracking URI of a config; SQLite paths absolute, the default under `.forecast/`.
 
+    The login of a server is no part of it: MLflow takes that from the environment (`log_in`).
+
     Raises
     ------
     TrackingError
@@ -69,12 +73,24 @@ def tracking_uri(config: Config) -> str:
         return f"sqlite:///{Path('.forecast', 'mlflow.db').absolute()}"
     if sqlite_path(uri) is not None:
         return f"sqlite:///{sqlite_path(uri)}"
+    if uri.startswith(HTTP):
+        return login_of(uri)[0]
     if "://" not in uri and not uri.startswith("databricks"):
         raise TrackingError(
             f"tracking.uri: {uri!r} is a folder, which MLflow no longer supports as a store; "
             f"write sqlite:///{uri}/mlflow.db or the http address of a server"
         )
     return uri
+
+
+def log_in(config: Config) -> None:
+    """Give MLflow the login in a server's address, by the environment as it asks for it."""
+    if config.tracking.uri is None or not config.tracking.uri.startswith(HTTP):
+        return
+    _, user, password = login_of(config.tracking.uri)
+    if user:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = user
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = password
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -93,7 +109,8 @@ def open_store(config: Config) -> Store:
         MLflow version that this one cannot read.
     """
     uri = tracking_uri(config)
-    if uri.startswith(("http://", "https://")):
+    log_in(config)
+    if uri.startswith(HTTP):
         _reach(uri)
     mlflow = _import_mlflow()
     path = sqlite_path(uri)
@@ -115,7 +132,7 @@ def reach(uri: str) -> None:
     TrackingError
         It does not answer, or only with a fault of its own.
     """
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(HTTP):
         _reach(uri)
         _import_mlflow()
 
@@ -128,14 +145,14 @@ def _reach(uri: str) -> None:
         if answer.code < 500:
             return  # it answers; whether it lets us in, the next call tells
         raise TrackingError(
-            f"tracking.uri: the MLflow server at {without_secret(uri)} answers with "
+            f"tracking.uri: the MLflow server at {redact(uri)} answers with "
             f"{answer.code} ({answer.reason}); see its log"
         ) from answer
     except (OSError, ValueError) as cause:
         reason = getattr(cause, "reason", cause)
         raise TrackingError(
-            f"tracking.uri: no MLflow server answers at {uri} ({reason}); start it, correct the "
-            "address, or leave tracking.uri out to use the local store"
+            f"tracking.uri: no MLflow server answers at {redact(uri)} ({reason}); start it, "
+            "correct the address, or leave tracking.uri out to use the local store"
         ) from cause
 
 
@@ -243,10 +260,4 @@ def tracking_faults(uri: str) -> Iterator[None]:
         if not isinstance(cause, OSError) and not module.startswith(FAULT_MODULES):
             raise
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        raise TrackingError(f"tracking store {without_secret(uri)}: {first}") from cause
-
-
-def without_secret(uri: str) -> str:
-    """Return an address without the user and password in it."""
-    scheme, mark, rest = uri.partition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+        raise TrackingError(f"tracking store {redact(uri)}: {first}") from cause

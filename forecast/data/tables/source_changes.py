@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.data.chunk import SCHEMA
+from forecast.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +23,11 @@ State = dict[str, Any]
 def file_states(files: Sequence[SourceFile], known: Iterable[State] = ()) -> list[State]:
     """State of each file; one that has its known size and time of change is not read again."""
     before = {state["path"]: state for state in known}
-    return [_state(file, before.get(file.path)) for file in files]
+    return [_state(file, before.get(redact(file.path))) for file in files]
 
 
 def _state(file: SourceFile, before: State | None) -> State:
-    state: State = {"path": file.path, "size": file.size, "modified_ns": file.modified_ns}
+    state: State = {"path": redact(file.path), "size": file.size, "modified_ns": file.modified_ns}
     if before is not None and all(before[key] == value for key, value in state.items()):
         return before
     if file.is_remote:
@@ -66,14 +67,14 @@ def whats_new(
     """
     now = {state["path"]: state for state in states}
     before = {state["path"]: state for state in known}
-    others = now.keys() - {file.path for file in files}
+    others = now.keys() - {redact(file.path) for file in files}
     if not before or not before.keys() <= now.keys():
         return None
     if any(now[path]["digest"] != before.get(path, {}).get("digest") for path in others):
         return None
     came, grew = [], []
     for file in files:
-        old, new = before.get(file.path), now[file.path]
+        old, new = before.get(redact(file.path)), now[redact(file.path)]
         if old is None:
             came.append(file)
         elif (old["size"], old["digest"]) != (new["size"], new["digest"]):
