@@ -41,8 +41,9 @@ def load_comparable(config: Config, panel: Panel, bundle: ChampionBundle) -> Cha
     if (spec.horizon, spec.targets) != wanted:
         raise ModelError(
             f"version {bundle.version} forecasts {spec.horizon} steps of "
-            f"{', '.join(spec.targets)}, the config asks for {wanted[0]} of {', '.join(wanted[1])}: the two cannot be compared; "
-            "make a new champion with `forecast train`"
+            f"{', '.join(spec.targets)}, the config asks for {wanted[0]} of "
+            f"{', '.join(wanted[1])}: the two cannot be compared; make a new champion with "
+            "`forecast train`"
         )
     return Champion(bundle, forecaster)
 
