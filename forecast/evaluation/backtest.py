@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
+from forecast.data.panel.blocks import blocks, ranges, sums
 from forecast.data.windows.predictor import Forecast, Predictor
 from forecast.data.windows.windows import WindowIndex, collect_actual
 from forecast.evaluation import metrics as m
@@ -121,10 +122,16 @@ def run_backtest(
 
 def train_scale(panel: Panel, train_end: NDArray[np.int64], *, season: int) -> NDArray[np.float64]:
     """Return the unit of MASE (S, T) from each series' own train rows."""
-    targets = len(panel.targets)
-    scale = np.full((len(panel.series_ids), targets), np.nan)
-    for one, (begin, rows) in enumerate(zip(panel.offset, train_end, strict=True)):
-        scale[one] = m.seasonal_scale(panel.values[begin : begin + rows, :targets], season)
+    scale = np.full((len(panel.series_ids), len(panel.targets)), np.nan)
+    for block in blocks(panel):
+        end = np.minimum(train_end, panel.length)[block.series]
+        length = np.maximum(end - season, 0)  # changes from one season to the next
+        later = ranges(block.begin + season, block.begin + season + length)
+        rows = block.values[:, : scale.shape[1]].astype(np.float64)
+        change = np.abs(rows[later] - rows[later - season])
+        seen = np.isfinite(change)
+        change[~seen] = 0.0
+        scale[block.series] = m.ratio(sums(change, length), sums(seen.astype(np.float64), length))
     return scale
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Panel
+from forecast.data.panel.blocks import ranges
 
 Array = NDArray[np.float64]
 LEAST_SHARE = 1e-4  # of an empty bin: the logarithm needs a number
@@ -100,13 +101,12 @@ def season_changes(
         Rows kept of each series, evenly spaced.
     """
     watched = len(panel.targets) + len(panel.past)
-    found = []
-    for series in range(len(panel.series_ids)):
-        start = int(panel.start[series])
-        block = panel.block(series)[:, :watched]
-        begin, stop = max(first - start, season), min(last + 1 - start, len(block))
-        if stop <= begin:
-            continue
-        rows = np.linspace(begin, stop - 1, min(stop - begin, most)).round().astype(np.int64)
-        found.append(block[rows].astype(np.float64) - block[rows - season])
-    return np.concatenate(found) if found else np.empty((0, watched))
+    begin = np.maximum(first - panel.start, season)
+    room = np.maximum(np.minimum(last + 1 - panel.start, panel.length) - begin, 0)
+    count = np.minimum(room, most)
+    series = np.repeat(np.arange(len(room)), count)
+    place = ranges(np.zeros_like(count), count)
+    gap = (room - 1)[series] / np.maximum(count - 1, 1)[series]
+    rows = panel.offset[series] + (place * gap + begin[series]).round().astype(np.int64)
+    now, before = panel.values[rows, :watched], panel.values[rows - season, :watched]
+    return np.asarray(now.astype(np.float64) - before)

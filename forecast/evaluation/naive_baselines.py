@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
+from forecast.data.panel.blocks import newest_seen, sums
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.windows import WindowIndex, Windows, batches, collect_actual, thin
-from forecast.evaluation.metrics import masked_mean
+from forecast.evaluation.metrics import masked_mean, ratio
 from forecast.forecasting.fallback import SEASONS_BACK, repeat_season
 from forecast.vocabulary import DECILES
 
@@ -46,16 +47,25 @@ def fit_band(
     """
     magnitude = np.abs(error)
     overall = np.nan_to_num(masked_mean(magnitude, axis=(0, 1)))  # (T,)
-    spread = np.tile(overall, (count, 1))
-    for one in np.unique(series):
-        own = masked_mean(magnitude[series == one], axis=(0, 1))
-        spread[one] = np.where(np.nan_to_num(own) > 0, own, overall)
+    own = ratio(*_sums_by(magnitude, series, count))
+    spread = np.where(np.nan_to_num(own) > 0, own, overall)
     unit = error / np.where(spread > 0, spread, 1.0)[series][:, None, :]
     unit[:, np.isnan(unit).all(axis=0)] = 0.0  # a step that was never observed gets no band
     quantile = np.moveaxis(np.nanquantile(unit, levels, axis=0), 0, -1)
     return Band(
         np.asarray(levels, np.float64), quantile.astype(np.float32), spread.astype(np.float32)
     )
+
+
+def _sums_by(
+    magnitude: NDArray[np.float32], series: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum and count what is observed of windows (N, H, T) by series, (S, T) each."""
+    order = np.argsort(series, kind="stable")
+    rows = np.bincount(series, minlength=count) * magnitude.shape[1]
+    values = magnitude[order].reshape(-1, magnitude.shape[2]).astype(np.float64)
+    seen = np.isfinite(values)
+    return sums(np.where(seen, values, 0.0), rows), sums(seen.astype(np.float64), rows)
 
 
 @dataclass(frozen=True)
@@ -134,13 +144,13 @@ def newest_readings(panel: Panel, index: WindowIndex) -> NDArray[np.float32]:
     found = np.full((len(index.series), targets), np.nan, np.float32)
     if panel.vintages is not None:  # its rows hold what became known later
         return found
-    for one in np.unique(index.series[index.cutoff > 0]):
-        rows = np.flatnonzero((index.series == one) & (index.cutoff > 0))
-        block = np.asarray(panel.block(int(one))[: index.cutoff[rows].max(), :targets])
-        step = np.where(np.isnan(block), -1, np.arange(len(block))[:, None])
-        newest = np.maximum.accumulate(step, axis=0)[np.minimum(index.cutoff[rows], len(block)) - 1]
-        value = np.take_along_axis(block, np.maximum(newest, 0), axis=0)
-        found[rows] = np.where(newest >= 0, value, np.nan)
+    stop = np.minimum(index.cutoff, panel.length[index.series])
+    for target in range(targets):
+        channel = slice(target, target + 1)
+        newest = newest_seen(panel, index.series, np.maximum(stop, 0), channel)
+        some = newest > 0
+        row = panel.offset[index.series[some]] + newest[some] - 1
+        found[some, target] = panel.values[row, target]
     return found
 
 

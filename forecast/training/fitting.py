@@ -20,7 +20,7 @@ from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
 from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
 from forecast.errors import DataError, ModelError
-from forecast.evaluation.metrics import seasonal_scale
+from forecast.evaluation.backtest import train_scale
 from forecast.forecasting.calibrate import calibrated
 from forecast.forecasting.forecaster import Forecaster, assemble
 from forecast.forecasting.spec import Spec
@@ -356,11 +356,8 @@ def objective_of(metric: Metric, panel: Panel, split: Split, spec: Spec) -> Obje
     """Return the metric with what it needs: levels, and each series' seasonal-naive error."""
     scale = None
     if metric == "mase":
-        rows = [
-            seasonal_scale(panel.block(s)[: int(end), : len(spec.targets)], spec.season)
-            for s, end in enumerate(split.train_end)
-        ]
-        scale = torch.as_tensor(np.nan_to_num(np.stack(rows)))
+        found = train_scale(panel, split.train_end, season=spec.season)
+        scale = torch.as_tensor(np.nan_to_num(found))
     return Objective(metric, spec.levels, scale)
 
 

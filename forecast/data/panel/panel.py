@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.panel.blocks import newest_seen, oldest_seen
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.grid import Grid
     from forecast.data.panel.vintages import Vintages
 
-_SCAN = 4096
 SHARE_ENOUGH = 0.1  # of the series, for a step to be a cutoff; fewer may be clocks ahead
 
 
@@ -90,31 +91,11 @@ class Panel:
         That is each series' newest possible cutoff, (series,) int64.
         """
         watched = len(self.targets) + (0 if targets_only else len(self.past))
-        ends = [_last_observed(self.block(s)[:, :watched]) for s in range(len(self.offset))]
-        return np.array(ends, dtype=np.int64)
+        return newest_seen(self, np.arange(len(self.length)), self.length, slice(0, watched))
 
     def observed_begin(self) -> NDArray[np.int64]:
         """Count each series' steps before the first with an observed target, (series,) int64."""
-        watched = len(self.targets)
-        ends = [_first_observed(self.block(s)[:, :watched]) for s in range(len(self.offset))]
-        return np.array(ends, dtype=np.int64)
-
-
-def _last_observed(block: NDArray[np.float32]) -> int:
-    for stop in range(len(block), 0, -_SCAN):
-        begin = max(0, stop - _SCAN)
-        seen = np.flatnonzero(~np.isnan(block[begin:stop]).all(axis=1))
-        if len(seen):
-            return begin + int(seen[-1]) + 1
-    return 0
-
-
-def _first_observed(block: NDArray[np.float32]) -> int:
-    for begin in range(0, len(block), _SCAN):
-        seen = np.flatnonzero(~np.isnan(block[begin : begin + _SCAN]).all(axis=1))
-        if len(seen):
-            return begin + int(seen[0])
-    return len(block)
+        return oldest_seen(self, slice(0, len(self.targets)))
 
 
 def newest_cutoff(panel: Panel, *, reach: int = 0, least: int = 1) -> int:

@@ -58,12 +58,13 @@ class Vintages:
 
         return VintageTable(self)
 
-    def as_of(self, row: NDArray[np.int64], known_at: int) -> NDArray[np.float32]:
-        """Rows as known at one instant, (rows, channels); NaN where nothing was known yet."""
+    def as_of(
+        self, row: NDArray[np.int64], known_at: int | NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Rows as known at an instant, or each at its own; NaN where nothing was known yet."""
         import torch  # preparing a panel needs none
 
-        taken = self.table.take(
-            torch.from_numpy(row), torch.full(row.shape, known_at, dtype=torch.int64)
-        )
+        instant = np.full(row.shape, known_at, np.int64)
+        taken = self.table.take(torch.from_numpy(row), torch.from_numpy(instant))
         result: NDArray[np.float32] = taken.numpy()
         return result

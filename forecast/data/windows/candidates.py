@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.panel.blocks import Block, blocks, ranges
 from forecast.data.windows.windows import WindowIndex
 
 if TYPE_CHECKING:
@@ -44,23 +45,25 @@ class Candidates:
         return self.select(np.concatenate(origins) if origins else np.empty(0, np.int64))
 
     def select(self, origins: NDArray[np.int64]) -> WindowIndex:
-        """Usable windows whose first target step is one of the grid indices `origins`."""
-        kept = [self._of_series(series, origins) for series in range(len(self.panel.offset))]
-        counts = [len(cutoffs) for cutoffs in kept]
-        series = np.repeat(np.arange(len(kept), dtype=np.int64), counts)
-        return WindowIndex(series, np.concatenate(kept) if kept else np.empty(0, np.int64))
+        """Usable windows whose first target step is one of the rising grid indices `origins`."""
+        kept = [self._in_block(block, origins) for block in blocks(self.panel)]
+        none = np.empty(0, np.int64)
+        series, cutoff = zip(*(kept or [WindowIndex(none, none)]), strict=True)
+        return WindowIndex(np.concatenate(series), np.concatenate(cutoff))
 
-    def _of_series(self, series: int, origins: NDArray[np.int64]) -> NDArray[np.int64]:
-        length = int(self.panel.length[series])
-        cutoff: NDArray[np.int64] = origins - self.panel.start[series]
-        cutoff = cutoff[(cutoff >= 1) & (cutoff <= length)]
-        if not len(cutoff):
-            return cutoff
-        block = self.panel.block(series)[:, : len(self.panel.targets)]
-        seen = np.zeros(length + 1, dtype=np.int64)
-        np.cumsum(~np.isnan(block).all(axis=1), out=seen[1:])
-        past = seen[cutoff] - seen[np.maximum(cutoff - self.context_length, 0)]
-        future = seen[np.minimum(cutoff + self.horizon, length)] - seen[cutoff]
+    def _in_block(self, block: Block, origins: NDArray[np.int64]) -> WindowIndex:
+        """Give the usable windows of some series, in their order."""
+        start, length = self.panel.start[block.series], self.panel.length[block.series]
+        first = np.searchsorted(origins, start + 1)
+        stop = np.searchsorted(origins, start + length, side="right")
+        own = np.repeat(np.arange(len(start)), stop - first)  # series of each window, in the block
+        cutoff = origins[ranges(first, stop)] - start[own]
+        seen = np.zeros(len(block.values) + 1, dtype=np.int64)
+        is_seen = ~np.isnan(block.values[:, : len(self.panel.targets)]).all(axis=1)
+        np.cumsum(is_seen, out=seen[1:])
+        begin = block.begin[own]
+        now = seen[begin + cutoff]
+        past = now - seen[begin + np.maximum(cutoff - self.context_length, 0)]
+        future = seen[begin + np.minimum(cutoff + self.horizon, length[own])] - now
         is_usable = (past >= self.min_observed * self.context_length) & (future > 0)
-        usable: NDArray[np.int64] = cutoff[is_usable]
-        return usable
+        return WindowIndex(own[is_usable] + block.series.start, cutoff[is_usable])

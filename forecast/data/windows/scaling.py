@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from forecast.data.panel.blocks import pieces, ranges, sums
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
-
-_ROWS = 1 << 18
 
 ENOUGH = 24
 """Train readings from which on a series' own statistics are trusted."""
@@ -121,19 +121,10 @@ def fit_scaler(
     held_out : (R, 2) int64, optional
         Grid intervals [first, stop) to leave out.
     """
-    moments = Moments(len(panel.channels))
-    each = []
-    for series, end in enumerate(train_end):
-        own = Moments(len(panel.channels))
-        known_at = panel.cutoff_time(series, int(end))
-        for first, stop in _kept(int(panel.start[series]), int(end), held_out):
-            for row in range(first, stop, _ROWS):
-                own.add(panel.as_of(series, row, min(row + _ROWS, stop), known_at))
-        moments.merge(own)
-        each.append(own)
-    fixed = Moments(panel.static.shape[1])
-    fixed.add(panel.static)
-    static_location, static_scale = fixed.location_scale()
+    each = _by_each(panel, train_end, held_out)
+    moments = each.together()
+    rows = np.array([len(panel.static)])
+    static_location, static_scale = Moments.of(panel.static, rows).together().location_scale()
     extra = len(calendar_names)
     location, scale = moments.location_scale()
     together = Scaler(
@@ -152,15 +143,36 @@ def fit_scaler(
     return found
 
 
-def _by_series(panel: Panel, each: list[Moments], total: Moments, together: Scaler) -> Scaler:
+def _by_each(
+    panel: Panel, train_end: NDArray[np.int64], held_out: NDArray[np.int64] | None
+) -> Moments:
+    """Sum up each series' train rows, (S, C)."""
+    each = Moments.none(len(train_end), len(panel.channels))
+    known_at = panel.grid.time(panel.start + train_end - 1)
+    for piece in pieces(panel):
+        end = np.minimum(train_end, panel.length)[piece.series]
+        first, stop = np.clip([piece.begin, piece.begin + end], 0, len(piece.values))
+        row, own = ranges(first, stop), np.repeat(np.arange(len(end)), stop - first)
+        kept = ~_is_held(row - piece.begin[own] + panel.start[piece.series][own], held_out)
+        row, own = row[kept], own[kept]
+        values = piece.values[row]
+        if panel.vintages is not None:
+            place = row - piece.begin[own] + panel.offset[piece.series][own]
+            values = panel.vintages.as_of(place, known_at[piece.series][own])
+        part = Moments.of(values, np.bincount(own, minlength=len(end)))
+        for whole, more in zip(each, each.take(piece.series).merged(part), strict=True):
+            whole[piece.series] = more
+    return each
+
+
+def _by_series(panel: Panel, each: Moments, total: Moments, together: Scaler) -> Scaler:
     """Give every series with enough readings its own statistics, where they lie far apart."""
     count = len(panel.targets)
-    kept = [series for series, own in enumerate(each) if own.count[:count].min() >= ENOUGH]
+    kept = np.flatnonzero(each.number[:, :count].min(axis=1, initial=np.inf) >= ENOUGH)
     if len(kept) < 2:
         return together
-    deviation = np.stack([each[series].deviation() for series in kept])  # (R, C)
-    mean = np.stack([each[series].mean for series in kept])
-    seen = np.stack([each[series].count for series in kept]) >= ENOUGH
+    own = each.take(kept)
+    deviation, mean, seen = own.deviation(), own.mean, own.number >= ENOUGH  # (R, C)
     size = np.where(_varies(deviation, mean), deviation, np.abs(mean))  # of a constant its level
     ratio = total.deviation() / np.where(size > 0, size, np.inf)
     if ratio[:, :count].max() <= APART:
@@ -198,47 +210,67 @@ def _varies(deviation: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArra
     return np.asarray(deviation > 1e-7 * np.maximum(np.abs(mean), 1e-30))
 
 
-def _kept(start: int, end: int, held_out: NDArray[np.int64] | None) -> Iterator[tuple[int, int]]:
-    """Intervals of a series' first `end` steps that lie outside the held-out grid intervals."""
-    begin = 0
-    for first, stop in sorted(held_out.tolist()) if held_out is not None else ():
-        if begin < min(first - start, end):
-            yield begin, min(first - start, end)
-        begin = max(begin, stop - start)
-    if begin < end:
-        yield begin, end
+def _is_held(step: NDArray[np.int64], held_out: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """Say which grid steps lie in one of the intervals [first, stop)."""
+    if held_out is None or not len(held_out):
+        return np.zeros(len(step), np.bool_)
+    first, stop = held_out[np.argsort(held_out[:, 0])].T
+    place = np.searchsorted(first, step, side="right")
+    furthest = np.maximum.accumulate(np.concatenate([[np.iinfo(np.int64).min], stop]))
+    return np.asarray(step < furthest[place])
 
 
-class Moments:
-    """Running count, mean and squared deviation per column (Chan et al. 1979, eq. 2.1)."""
+class Moments(NamedTuple):
+    """Count, mean and squared deviation of groups of rows, (S, C) each or (C,) of one group."""
 
-    def __init__(self, columns: int) -> None:
-        self.count = np.zeros(columns)
-        self.mean = np.zeros(columns)
-        self.squares = np.zeros(columns)
+    number: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
-    def add(self, rows: NDArray[np.float32]) -> None:
-        """Merge the observed values of (rows, columns)."""
+    @classmethod
+    def none(cls, groups: int, columns: int) -> Moments:
+        """Nothing seen yet."""
+        return cls(*(np.zeros((groups, columns)) for _ in cls._fields))
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float32], count: NDArray[np.int64]) -> Moments:
+        """Sum up the observed values of (R, C), groups of `count` (S,) rows one after the other."""
         x = rows.astype(np.float64)
         seen = np.isfinite(x)
-        part = Moments(x.shape[1])
-        part.count = seen.sum(axis=0).astype(np.float64)
+        number = sums(seen.astype(np.float64), count)
         x[~seen] = 0.0
-        part.mean = x.sum(axis=0) / np.maximum(part.count, 1)
-        part.squares = (np.where(seen, x - part.mean, 0.0) ** 2).sum(axis=0)
-        self.merge(part)
+        mean = sums(x, count) / np.maximum(number, 1)
+        away = np.where(seen, x - np.repeat(mean, count, axis=0), 0.0)
+        return cls(number, mean, sums(away**2, count))
 
-    def merge(self, part: Moments) -> None:
-        """Add what another has seen."""
-        total = np.maximum(self.count + part.count, 1)
-        delta = part.mean - self.mean
-        self.squares += part.squares + delta**2 * self.count * part.count / total
-        self.mean += delta * part.count / total
-        self.count += part.count
+    def take(self, groups: slice | NDArray[np.int64]) -> Moments:
+        """Give some of the groups."""
+        return Moments(self.number[groups], self.mean[groups], self.squares[groups])
+
+    def merged(self, part: Moments) -> Moments:
+        """Add to each group what another has seen (Chan et al. 1979, eq. 2.1)."""
+        total = self.number + part.number
+        delta, share = part.mean - self.mean, part.number / np.maximum(total, 1)
+        squares = self.squares + part.squares + delta**2 * self.number * share
+        return Moments(total, self.mean + delta * share, squares)
+
+    def together(self) -> Moments:
+        """Merge all groups into one, two and two."""
+        whole = self
+        while len(whole.number) > 1:
+            paired = len(whole.number) // 2 * 2
+            pairs = whole.take(slice(0, paired, 2)).merged(whole.take(slice(1, paired, 2)))
+            whole = Moments(
+                *(
+                    np.concatenate(two)
+                    for two in zip(pairs, whole.take(slice(paired, None)), strict=True)
+                )
+            )
+        return Moments(*(part[0] for part in whole))
 
     def deviation(self) -> NDArray[np.float64]:
         """Give the population standard deviation."""
-        return np.asarray(np.sqrt(self.squares / np.maximum(self.count, 1)))
+        return np.asarray(np.sqrt(self.squares / np.maximum(self.number, 1)))
 
     def location_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and population standard deviation; scale 1 where nothing varies."""
