@@ -282,7 +282,22 @@ TIME_CASES = [
         "fewer-rows-than-the-split-needs",
         3,
         ("split.dev: 5 of 480 steps", "set split.dev to 24 steps", "windows.horizon"),
+        config={"train: 0.8, dev: 0.1, test: 0.1": "train: 0.8, dev: 5, test: 0.1"},
+    ),
+    Case(
+        "shares-too-small-for-the-horizon",
+        0,
+        ("split: dev 48 in place of 5, test 48 in place of 5 steps", "4 horizons (48)"),
         config={"train: 0.8, dev: 0.1, test: 0.1": "train: 0.98, dev: 0.01, test: 0.01"},
+    ),
+    Case(
+        "horizon-too-long-for-the-readings",
+        3,
+        ("split.dev: 5 of 480 steps", "shorten windows.horizon to 60 steps or fewer"),
+        config={
+            "train: 0.8, dev: 0.1, test: 0.1": "train: 0.98, dev: 0.01, test: 0.01",
+            "horizon: 12h": "horizon: 61h",
+        },
     ),
     Case(
         "frequency-finer-than-readings",
