@@ -136,7 +136,34 @@ def fit(
         precision=settings.precision,
         on_step=on_step,
     )
-    windows = make_windows(trainer.strategy.root_device)
+    module = _module(
+        network,
+        make_windows(trainer.strategy.root_device),
+        (train, dev),
+        settings=settings,
+        objective=objective,
+        place=(trainer.global_rank, trainer.world_size),
+        on_epoch=on_epoch,
+    )
+    began = time.perf_counter()
+    resumed = _run(trainer, module, folder, patience)
+    seconds = time.perf_counter() - began
+    shown = (len(module.history) - resumed) * module.loader.windows_per_epoch
+    return _result(module, folder, resumed, shown / seconds, keep_epoch=keep_epoch)
+
+
+def _module(
+    network: Network,
+    windows: Windows,
+    parts: tuple[WindowIndex, WindowIndex],
+    *,
+    settings: Training,
+    objective: Objective,
+    place: tuple[int, int],
+    on_epoch: Callable[[int, dict[str, float]], None],
+) -> TrainingModule:
+    """Return what Lightning trains: this rank's batches of train, dev, the optimiser's settings."""
+    train, dev = parts
     sizes = sizes_of(
         settings,
         windows=len(train.series),
@@ -148,28 +175,24 @@ def fit(
         train,
         batch_size=sizes.batch_size,
         seed=settings.seed,
-        rank=trainer.global_rank,
-        world=trainer.world_size,
+        rank=place[0],
+        world=place[1],
         epoch_windows=sizes.windows_per_epoch,
     )
-    module = TrainingModule(
+    optimisation = Optimisation(
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        epochs=settings.epochs,
+        average_decay=settings.average_decay,
+    )
+    return TrainingModule(
         network,
         loader=loader,
         dev=DevSet(windows, dev, objective),
-        optimisation=Optimisation(
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            epochs=settings.epochs,
-            average_decay=settings.average_decay,
-        ),
+        optimisation=optimisation,
         seed=settings.seed,
         on_epoch=on_epoch,
     )
-    began = time.perf_counter()
-    resumed = _run(trainer, module, folder, patience)
-    seconds = time.perf_counter() - began
-    shown = (len(module.history) - resumed) * loader.windows_per_epoch
-    return _result(module, folder, resumed, shown / seconds, keep_epoch=keep_epoch)
 
 
 def _gather_ranks(settings: Training) -> None:

@@ -29,10 +29,9 @@ from forecast.models.linear.path import LinearPath, LinearRows
 from forecast.models.recurrent.padded_stack import CellOptions, Recurrent, RecurrentState
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
 from forecast.models.strategies.naive import CANDIDATES_PER_SEASON, naive_candidates
+from forecast.models.strategies.step_effect import StepEffect, shrunk, zeroed
 
 LONGEST_SEGMENT = 48
-STEP_UNITS = 32
-"""Units of what a step's known covariates enter through."""
 LINEAR_LEAD = 4.0
 """Logit of the linear path above the naive candidates before training: 95 % of the mix."""
 
@@ -111,7 +110,7 @@ class Segment(nn.Module):
         self.past_segments = -(-sizes.context_length // width)
         self.future_segments = -(-sizes.horizon // width)
         self.embed = nn.Linear(width, hidden)
-        self.embed_missing = _zero(nn.Linear(width, hidden, bias=False))
+        self.embed_missing = zeroed(nn.Linear(width, hidden, bias=False))
         covariates = sizes.past_count + sizes.known_count
         self.embed_covariates = nn.Linear(width * covariates, hidden) if covariates else None
         self.recurrent = Recurrent(hidden, cell)
@@ -136,11 +135,11 @@ class Segment(nn.Module):
             nn.Linear(width * sizes.known_count, entry, bias=False) if sizes.known_count else None
         )
         self.dropout = Dropout(options.dropout)
-        self.output = _small(nn.Linear(hidden, width * head.size))
+        self.output = shrunk(nn.Linear(hidden, width * head.size))
         self.register_buffer("trust", torch.ones(sizes.target_count))
         candidates = CANDIDATES_PER_SEASON * len(options.seasons) + 1
         mixes = bool(options.seasons) and not coding.categories  # probabilities have no center
-        self.gate = _zero(nn.Linear(hidden, width * candidates)) if mixes else None
+        self.gate = zeroed(nn.Linear(hidden, width * candidates)) if mixes else None
         if coding.categories:
             self.register_load_state_dict_pre_hook(_without_gate)  # type: ignore[no-untyped-call]
         self.step_effect = (
@@ -436,45 +435,7 @@ class Segment(nn.Module):
         return (weights * candidates).sum(dim=-1)
 
 
-class StepEffect(nn.Module):
-    """What the covariates known for a step change about that step: V relu(U h + W k + b).
-
-    h is the state of the step's segment, so that targets may respond in their own ways; V starts
-    at 0. `known_entry` cannot do this well: it sends all steps of a segment through one state.
-    """
-
-    def __init__(self, known_count: int, hidden_size: int, outputs: int, *, width: int) -> None:
-        super().__init__()
-        self.width = width  # steps of a segment
-        self.known = nn.Linear(known_count, STEP_UNITS)
-        self.state = nn.Linear(hidden_size, STEP_UNITS, bias=False)
-        self.output = _zero(nn.Linear(STEP_UNITS, outputs, bias=False))
-
-    def forward(self, hidden: Tensor, future: Tensor) -> Tensor:
-        """Give (B, H, T, O) from states (B, T, m, D) and known covariates (B, H, K)."""
-        horizon = future.shape[1]
-        states = self.state(hidden).repeat_interleave(self.width, dim=2)[:, :, :horizon]
-        entry = self.known(torch.nan_to_num(future)).unsqueeze(1)
-        effect: Tensor = self.output(F.relu(states + entry))
-        return effect.transpose(1, 2)
-
-
 def _without_gate(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
     """Drop a gate between naive forecasts, which older bundles of classes hold without effect."""
     for name in ("weight", "bias"):
         state.pop(f"{prefix}gate.{name}", None)
-
-
-def _zero(linear: nn.Linear) -> nn.Linear:
-    """Start at 0, so that what was never trained has no effect."""
-    for weight in linear.parameters():
-        nn.init.zeros_(weight)
-    return linear
-
-
-def _small(linear: nn.Linear) -> nn.Linear:
-    """Start near 0, so that training starts from the center."""
-    with torch.no_grad():
-        for weight in linear.parameters():
-            weight.mul_(0.01)
-    return linear
