@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     BeforeValidator,
@@ -13,89 +12,12 @@ from pydantic import (
     model_validator,
 )
 
-from forecast.config.base import Integer, Number, Section, Texts
-from forecast.config.duration import Duration, Frequency
-from forecast.config.time_format import check_format
+from forecast.config.base import Number, Section, Texts
+from forecast.config.duration import Duration, Frequency, duration_s
+from forecast.config.table import Exclusion, Source, StaticTable, Table, TableForm
 from forecast.vocabulary import Aggregate, CalendarFeature
 
 Limits = tuple[Number | None, Number | None]
-
-
-class Csv(Section):
-    """How the text of CSV files is written; Parquet needs none of it."""
-
-    separator: str = Field(",", pattern=r"^(?s:.)$|^whitespace$")
-    """Character between two values; `whitespace` for any number of blanks and tabs."""
-    widths: tuple[Integer, ...] = ()
-    """Widths of the columns in characters, where each has its place in the line; no separator."""
-    decimal: Literal[".", ","] = "."
-    """Decimal mark of numbers."""
-    thousands: Literal["", ".", ",", " ", "'"] = ""
-    """Mark between thousands; none by default. A space stands for thin ones and those that do not
-    break a line too, an apostrophe for the typographer's."""
-    units: Texts = ()
-    """Texts beside numbers that mean nothing for their value: `"\u00b0C"`, `kWh`, `"%"`."""
-    encoding: str = "utf-8"
-    """Encoding of the text; a byte-order mark is removed. `latin-1` for most old loggers."""
-    skip_rows: Integer = Field(0, ge=0)
-    """Lines above the header (or above the first row) to leave out."""
-    header: bool = True
-    """Whether the first line that is read names the columns."""
-    columns: tuple[str, ...] = ()
-    """Names of the columns where there is no header."""
-    quote: str = Field('"', max_length=1)
-    """Quotation mark around values; empty for none."""
-    sheet: str | None = None
-    """Sheet of a workbook (xlsx, xls, ods; the extra `excel`); the only filled one unless set."""
-
-    @model_validator(mode="after")
-    def _named(self) -> "Csv":
-        if not self.header and not self.columns:
-            raise ValueError("header: false needs columns: the names of the columns in order")
-        if any(width < 1 for width in self.widths):
-            raise ValueError("widths: a column is at least one character wide")
-        return self
-
-
-class SeriesFrom(Section):
-    """The series id from outside the columns: the file's name or a line above the header."""
-
-    file_name: str | None = None
-    r"""Regular expression with one group over the file's name: `PRSA_Data_(\w+)_`."""
-    preamble: str | None = None
-    """Regular expression with one group over the lines that `csv.skip_rows` leaves out."""
-
-    @model_validator(mode="after")
-    def _one(self) -> "SeriesFrom":
-        if (self.file_name is None) == (self.preamble is None):
-            raise ValueError("set one of file_name and preamble")
-        return self
-
-
-class StaticTable(Section):
-    """A second table with one row a series, joined by the series id."""
-
-    source: str
-    """Path of the table, CSV or Parquet."""
-    series: str
-    """Its column with the series id."""
-
-
-class Exclusion(Section):
-    """Readings to leave out: a series, a span of time, or a span of one series."""
-
-    series: Texts = ()
-    """Ids of the series; all unless set."""
-    start: str | None = None
-    """First instant to leave out, local time unless it has an offset; from the first unless set."""
-    end: str | None = None
-    """First instant that counts again; to the last reading unless set."""
-
-    @model_validator(mode="after")
-    def _something(self) -> "Exclusion":
-        if not self.series and self.start is None and self.end is None:
-            raise ValueError("name series, start or end; this would leave out every reading")
-        return self
 
 
 class Covariates(Section):
@@ -139,40 +61,14 @@ def _no_such_column(key: str, name: str, roles: Iterable[str]) -> str:
     return f"{key}: {name!r} is neither target nor covariate{hint}"
 
 
-class Data(Section):
+class Data(TableForm):
     """Tables of readings and the meaning of their columns."""
 
-    source: Texts
-    """A file, folder, glob, URL, a list of them, or `sample:nyc-weather`."""
-    format: Literal["auto", "csv", "parquet"] = "auto"
-    """File format; by the file's first bytes unless set."""
-    csv: Csv = Csv()
-    """How CSV text is written."""
-    layout: Literal["long", "wide_columns", "wide_rows"] = "long"
-    """`long`: a row a reading; `wide_columns`: a column a series; `wide_rows`: a row a series,
-    values in order, no timestamps (as the M4 files)."""
-    series: Texts = ()
-    """Column with the series id, or several columns that make it together; none for one series.
-    Where nothing is set and the table has a column `unique_id`, that column."""
-    series_from: SeriesFrom | None = None
-    """The series id from the file's name or a preamble line instead of a column."""
+    source: Source
+    """A file, folder, glob, URL, or `sample:nyc-weather`; a list of them; a table with settings of
+    its own, or a list of tables that belong together."""
     static_table: StaticTable | None = None
     """Static covariates from a second table."""
-    timestamp: Texts = ("ds",)
-    """Column with the time, or several columns joined by a space in this order."""
-    timestamp_format: str | None = None
-    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set. All
-    forms of time that are read: [tables.md](tables.md#times)."""
-    timezone: str = "UTC"
-    """IANA zone of stamps without an offset, and of local time for calendar features."""
-    ambiguous: Literal["order", "refuse", "first", "second"] = "order"
-    """The hour that a clock change repeats: by order of rows, refused, or always one of the two."""
-    skipped: Literal["refuse", "shift"] = "refuse"
-    """Local times that a clock change leaves out (a sign that the stamps are not in this zone):
-    refused, or taken as if the clocks had not changed yet."""
-    bad_rows: Literal["refuse", "drop"] = "refuse"
-    """Rows without a time or series, with a text that is no time, or with too few or too many
-    values: refused, or left out and counted. Rows without any value are always left out."""
     start: str = "2000-01-01T00:00:00Z"
     """First step of a `wide_rows` table, which has no timestamps of its own."""
     align: Literal["start", "end"] = "start"
@@ -208,28 +104,10 @@ class Data(Section):
     duplicates: Literal["error", "first", "last", "mean"] = "last"
     """Rows of one series with the same timestamp (and no `available_at`). The last by default:
     loggers that send again send corrections."""
-    available_at: str | None = None
-    """Column with the time at which a row became known; decides what a cutoff sees."""
     holidays: str | None = Field(None, pattern=r"^[A-Z]{2}(-[A-Za-z0-9]+)?$")
     """Country (and subdivision) of `is_holiday`: `US`, `DE-BY`."""
     panel: str | None = None
     """Folder of the prepared panel; `.forecast/<name>/panel` unless set."""
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError) as error:
-            raise ValueError("not an IANA time zone, such as Europe/Berlin") from error
-        return value
-
-    @field_validator("timestamp_format")
-    @classmethod
-    def _format(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_format(value)
-        return value
 
     @field_validator("limits", "clip")
     @classmethod
@@ -245,8 +123,6 @@ class Data(Section):
             raise ValueError("source: name at least one file, folder, glob or URL")
         if not self.targets:
             raise ValueError("targets: name at least one column to forecast")
-        if not self.timestamp and self.layout != "wide_rows":
-            raise ValueError("timestamp: name the column with the time")
         roles: dict[str, str] = {}
         for role, names in self.columns_by_role().items():
             for name in names:
@@ -257,6 +133,8 @@ class Data(Section):
             for name in getattr(self, key):
                 if name not in roles and name != "*":
                     raise ValueError(_no_such_column(key, name, roles))
+        for table in self.tables:
+            self._check_table(table, roles)
         if self.difference and self.available_at is not None:
             raise ValueError("difference: a running total cannot have versions (available_at)")
         if labels := set(self.difference) & set(self.categories):
@@ -264,6 +142,40 @@ class Data(Section):
         if "is_holiday" in self.covariates.calendar and self.holidays is None:
             raise ValueError("calendar feature is_holiday needs holidays: a country such as US")
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every file, folder, glob and URL that the source names."""
+        entries = [(one,) if isinstance(one, str) else one.source for one in self.source]
+        return tuple(text for entry in entries for text in entry)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of the source that have settings of their own."""
+        return tuple(one for one in self.source if isinstance(one, Table))
+
+    def is_coarser(self, table: Table) -> bool:
+        """Return whether the rows of a table lie further apart than the steps of the grid."""
+        own = table.frequency
+        return own is not None and duration_s(own) > duration_s(self.frequency)
+
+    def _check_table(self, table: Table, roles: Iterable[str]) -> None:
+        """Refuse settings of one table that do not fit the section."""
+        where = f"source: {table.source[0]}: "
+        for key, names in (("columns", table.columns), ("hold", table.hold)):
+            for name in names:
+                if name not in roles:
+                    raise ValueError(where + _no_such_column(key, name, roles))
+        if table.hold and not self.is_coarser(table):
+            raise ValueError(
+                f"{where}hold: its frequency {table.frequency} is not longer than data.frequency "
+                f"{self.frequency}, so there is no step between to hold a value over"
+            )
+        if self.difference and (table.available_at is not None or self.is_coarser(table)):
+            raise ValueError(
+                f"{where}a running total (difference) cannot have versions (available_at, or a "
+                "coarser frequency)"
+            )
 
     def columns_by_role(self) -> dict[str, tuple[str, ...]]:
         """Return the columns of each role: targets, past, known, static."""

@@ -17,6 +17,7 @@ from forecast.errors import ConfigError
 
 ENVIRONMENT_KEYS = (
     "data.source",
+    "data.source.source",
     "data.panel",
     "data.static_table.source",
     "tracking.uri",
@@ -145,7 +146,10 @@ def _substitute(
             }
         if isinstance(place, list):
             items = [visit(one, dotted) for one in place]
-            if dotted in templates:
+            inner = [key for key in templates if f"{key}.".startswith(f"{dotted}.")]
+            for key in inner:
+                del templates[key]
+            if inner:
                 templates[dotted] = place
             return items
         if not isinstance(place, str) or _VARIABLE.search(place) is None:
@@ -224,7 +228,9 @@ def _nearest(place: tuple[str | int, ...]) -> str:
     """Return `; did you mean ...?` for an unknown key, or the keys that are allowed there."""
     model: type[BaseModel] | None = Config
     for part in place[:-1]:
-        field = model.model_fields.get(str(part)) if model else None
+        if isinstance(part, int):
+            continue  # a place in a list: its section is the list's
+        field = model.model_fields.get(part) if model else None
         model = _section(field.annotation) if field else None
     names = list(model.model_fields) if model else []
     close = difflib.get_close_matches(str(place[-1]), names, n=1, cutoff=0.6)
@@ -235,7 +241,7 @@ def _nearest(place: tuple[str | int, ...]) -> str:
 
 def _section(annotation: Any) -> type[BaseModel] | None:
     """Return the section class inside an annotation, such as `Csv` in `Csv | None`."""
-    for one in (annotation, *typing.get_args(annotation)):
-        if isinstance(one, type) and issubclass(one, BaseModel):
-            return one
-    return None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_section(one) for one in typing.get_args(annotation))
+    return next((one for one in inner if one is not None), None)

@@ -44,6 +44,8 @@ class Chunk:
     repeated : (rows,) bool, optional
         Whose local time a change of clocks repeats, while it is not settled which pass it is:
         `time` is then the first one. None once it is.
+    table : int, optional
+        Number of the table they are from, where the source has several.
     """
 
     series: NDArray[np.int32]
@@ -52,6 +54,7 @@ class Chunk:
     available_at: NDArray[np.int64] | None = None
     rejected: int = 0
     repeated: NDArray[np.bool_] | None = None
+    table: int | None = None
 
     def take(self, which: NDArray[np.bool_]) -> Chunk:
         """Select readings; the rows that were refused stay counted."""

@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecast.data.checks import Finding, Survey, as_errors, check, worst_first
+from forecast.data.checks import Finding, as_errors, check, surveyed, worst_first
 from forecast.data.checks.finding import stamp
+from forecast.data.checks.tables import table_findings
 from forecast.data.panel import build_panel
-from forecast.data.tables import read_tables
+from forecast.data.tables import Joined, read_source
 from forecast.data.tables.sources import left_out
 from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
@@ -64,16 +65,17 @@ def run(
 def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
     """Return the findings and the panel they are about, built in a folder; None if it cannot be."""
     data = config.data
-    survey = Survey(read_tables(data), data)
+    tables = read_source(data)
+    source, surveys = surveyed(tables, data)
     try:
-        panel = build_panel(survey, folder, spec=panel_spec(data))
+        panel = build_panel(source, folder, spec=panel_spec(data))
     except DataError as error:
         lines = str(error).splitlines()
         return [Finding("error", "unreadable", line, 1) for line in lines], None
     config = with_context(config, panel)
     spans, refusal = _spans(config, panel)
     findings = check(
-        survey,
+        surveys,
         panel,
         context_length=config.context_length,
         horizon=config.horizon,
@@ -81,6 +83,8 @@ def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
         spans=spans,
         counts=data.targets if config.model.head == "negative_binomial" else (),
     )
+    if isinstance(tables, Joined):
+        findings += table_findings(tables)
     return worst_first([*findings, *refusal, *_ahead(panel), *_other_files(data)]), panel
 
 
@@ -102,7 +106,7 @@ def _ahead(panel: Panel) -> list[Finding]:
 
 def _other_files(data: Data) -> list[Finding]:
     """Return the files in the source's folders that are no tables by their ending."""
-    others = left_out(data.source)
+    others = left_out(data.sources)
     if not others:
         return []
     shown = ", ".join(Path(one).name for one in others[:3]) + (", ..." if len(others) > 3 else "")

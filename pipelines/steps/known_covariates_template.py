@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from forecast.config.table import Csv
+from forecast.data.tables.columns import DEFAULT_SERIES
 from forecast.errors import ConfigError, DataError
 from pipelines.process.console import say
 from pipelines.steps.freshness import cutoff_now
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forecast.config import Config
+    from forecast.config.data import Data
     from forecast.data.panel import Panel
 
 
@@ -38,12 +42,44 @@ def write_template(config: Config, panel: Panel, path: Path) -> None:
         )
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["unique_id", "ds", *panel.known])
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*_keys(config.data), *panel.known])
             writer.writerows(_rows(config, panel))
     except OSError as error:
         raise DataError(f"{path}: the template cannot be written ({error.strerror})") from error
-    say(f"wrote {path}: fill in {', '.join(panel.known)} and add the file to data.source")
+    say(f"wrote {path}: fill in {', '.join(panel.known)} and {_how_to_add(config.data, path)}")
+
+
+def _is_read_alike(data: Data) -> bool:
+    """Return whether the template can be read as the section says of its tables."""
+    is_plain = data.csv == Csv() and data.layout == "long" and data.format != "parquet"
+    is_keyed = len(data.series) < 2 and data.series_from is None and len(data.timestamp) == 1
+    return is_plain and is_keyed and data.timestamp_format is None and data.available_at is None
+
+
+def _keys(data: Data) -> tuple[str, str]:
+    """Return the names of the columns of ids and times."""
+    names = data.series if data.series and _is_read_alike(data) else (DEFAULT_SERIES,)
+    return names[0], data.timestamp[0] if _is_read_alike(data) else "ds"
+
+
+def _how_to_add(data: Data, path: Path) -> str:
+    """Return in words how to make the template part of the source."""
+    if _is_read_alike(data):
+        return "add the file to data.source"
+    entry = {
+        "source": str(path),
+        "csv": {},
+        "format": "csv",
+        "layout": "long",
+        "series": DEFAULT_SERIES,
+        "series_from": None,
+        "timestamp": "ds",
+        "timestamp_format": None,
+        "available_at": None,
+    }
+    text = ", ".join(f"{key}: {json.dumps(value)}" for key, value in entry.items())
+    return f"add this entry to data.source: {{{text}}}"
 
 
 def _rows(config: Config, panel: Panel) -> Iterator[list[str]]:

@@ -21,9 +21,10 @@ from forecast.data.panel import (
     remove_leftovers,
 )
 from forecast.data.panel.ownership import META
-from forecast.data.tables import SourceFile, read_tables, source_files
+from forecast.data.tables import Joined, SourceFile, read_source, read_tables, source_files
 from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
+from forecast.data.tables.views import views_of
 from forecast.errors import DataError
 from forecast.forecasting.from_config import panel_spec
 from forecast.ranks import is_first
@@ -36,6 +37,8 @@ from pipelines.steps.known_now import known_now
 if TYPE_CHECKING:
     from forecast.config import Config
     from forecast.config.data import Data
+    from forecast.config.table import Table
+    from forecast.data.tables import Reader
 
 NOT_IN_PANEL = {"source", "panel", "holidays", "season"}
 WAIT_S = 7200.0
@@ -73,14 +76,16 @@ def _prepared(config: Config, *, force: bool) -> Panel:
         panel = None if force else _unchanged(config, source) or _append(config, source)
         if panel is None:
             _say_damage(config, source)
+            tables = read_source(config.data, files=source.files)
             panel = build_panel(
-                read_tables(config.data, files=source.files),
+                tables,
                 config.panel_folder,
                 spec=panel_spec(config.data),
                 fingerprint=source.fingerprint,
                 states=source.record,
             )
             _print_account(panel)
+            _print_tables(panel, tables)
     return panel
 
 
@@ -105,7 +110,7 @@ class _Source:
             before = read_meta(config.panel_folder)
         except DataError:
             before = {}
-        files = source_files(data.source)
+        files = source_files(data.sources)
         fixed = [] if data.static_table is None else source_files(data.static_table.source)
         known = before.get("source") or {"files": ()}
         states = file_states([*files, *fixed], known["files"])
@@ -126,6 +131,9 @@ def _append(config: Config, source: _Source) -> Panel | None:
         return None
     new = whats_new(source.files, source.states, known["files"])
     if new is None or not can_read_on(config.data, new[1]):
+        return None
+    if views_of(config.data):
+        say("prepare: several tables: the panel is built again")
         return None
     came, grew = new
     sizes = {state["path"]: state["size"] for state in known["files"]}
@@ -160,7 +168,17 @@ def _append(config: Config, source: _Source) -> Panel | None:
 def _settings(data: Data) -> dict[str, Any]:
     settings = data.model_dump(mode="json", exclude=NOT_IN_PANEL)
     settings["covariates"].pop("calendar")
+    if data.tables:
+        settings["tables"] = [_table_settings(one) for one in data.source]
     return settings
+
+
+def _table_settings(entry: str | Table) -> dict[str, Any] | None:
+    """Return what one entry of the source sets, and how many files it means."""
+    if isinstance(entry, str):
+        return None
+    own = entry.model_dump(mode="json")
+    return own | {"source": len(source_files(entry.source))}
 
 
 def _is_tidy(config: Config, source: _Source) -> bool:
@@ -226,6 +244,17 @@ def _print_account(panel: Panel) -> None:
                 "fallen": "below the total before",
             }[what]
             say(f"prepare: {channel}: {count:,} cells {words}, now missing")
+
+
+def _print_tables(panel: Panel, tables: Reader | Joined) -> None:
+    if isinstance(tables, Joined):
+        for number, part in enumerate(tables.parts):
+            account = panel.account_of(number)
+            say(
+                f"prepare: {part.view.name} ({', '.join(part.view.columns)}): "
+                f"{account['read']:,} readings = {account['kept']:,} kept + "
+                f"{account['aggregated']:,} aggregated + {account['rejected']:,} rejected"
+            )
 
 
 def _size(panel: Panel) -> str:

@@ -1,6 +1,7 @@
 """All findings about a reading and its panel; prints nothing and changes nothing."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ WHOLE = ("grows", "unlike_peers", "empty")
 
 
 def check(
-    survey: Survey,
+    surveys: Survey | Sequence[Survey],
     panel: Panel,
     *,
     context_length: int,
@@ -51,8 +52,8 @@ def check(
 
     Parameters
     ----------
-    survey
-        The reading from which the panel was built, read to its end.
+    surveys
+        The reading from which the panel was built, read to its end; one of each table.
     panel
         The panel.
     context_length, horizon, season
@@ -63,14 +64,14 @@ def check(
         Columns that the model takes for counts.
     """
     # The first step of a running total has no growth.
+    surveys = [surveys] if isinstance(surveys, Survey) else surveys
+    survey = surveys[0]
     firsts = len(panel.series_ids) if survey.data.difference else 0
+    gap_steps = max(one.order.gaps.steps for one in surveys) + firsts
     findings = [
-        *reading_findings(survey.notes, survey.data, survey.order.rows),
-        *row_findings(survey),
-        *mark_findings(survey.marks, survey.series_ids, counts),
-        *name_findings(survey.series_ids.names),
-        *clock_findings(survey.order, survey.data.timezone),
-        *level_findings(panel, season=season, gap_steps=survey.order.gaps.steps + firsts),
+        *(found for one in surveys for found in _of_table(one, counts)),
+        *name_findings(panel.series_ids),
+        *level_findings(panel, season=season, gap_steps=gap_steps),
         *course_findings(panel, season=season),
         *peer_findings(panel, season=season, has_times=survey.data.layout != "wide_rows"),
         *length_findings(panel),
@@ -80,6 +81,22 @@ def check(
     if spans is not None:
         findings += part_findings(panel, spans)
     return worst_first(_once(findings))
+
+
+def _of_table(survey: Survey, counts: Collection[str]) -> Iterator[Finding]:
+    """Yield the findings about one table as it came."""
+    findings = (
+        *reading_findings(survey.notes, survey.data, survey.order.rows),
+        *row_findings(survey),
+        *mark_findings(survey.marks, survey.series_ids, counts),
+        *clock_findings(survey.order, survey.data.timezone),
+    )
+    for one in findings:
+        where = f"{survey.name}: " if survey.name else ""
+        own = one.setting
+        if where and one.code in ("frequency", "off_grid"):
+            own = "frequency in the table's entry of data.source"
+        yield replace(one, message=where + one.message, setting=own)
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:

@@ -10,11 +10,11 @@ from forecast.config.data import Data
 from forecast.data.checks.extremes import Extremes
 from forecast.data.checks.marks import Marks
 from forecast.data.checks.order import RowOrder, Sightings, digest_rows
-from forecast.data.chunk import Chunk, SeriesIds
+from forecast.data.chunk import Chunk, SeriesIds, Source
 from forecast.data.grid import Grid
 from forecast.data.places import Places
 from forecast.data.strays import Days
-from forecast.data.tables import Reader
+from forecast.data.tables import Joined, Reader
 from forecast.data.tables.tallies import Notes
 
 MOST_KEYS = 10_000_000
@@ -27,7 +27,8 @@ class Survey:
     sources of up to `MOST_KEYS` rows; for larger ones they are counted in order of rows.
     """
 
-    def __init__(self, reader: Reader, data: Data) -> None:
+    def __init__(self, reader: Reader, data: Data, name: str = "") -> None:
+        self.name = name  # of one of several tables
         self.reader = reader
         self.data = data
         self.grid = Grid(frequency=data.frequency, timezone=data.timezone)
@@ -142,3 +143,14 @@ class Survey:
         again.add(series[order], time[order], digest[order])
         again.backwards = self.order.backwards
         self.order = again
+
+
+def surveyed(source: Reader | Joined, data: Data) -> tuple[Source, list[Survey]]:
+    """Return a source whose tables are looked at while it is read, and a survey of each."""
+    if isinstance(source, Reader):
+        survey = Survey(source, data)
+        return survey, [survey]
+    surveys = [Survey(part.reader, part.view.data, part.view.name) for part in source.parts]
+    for part, survey in zip(source.parts, surveys, strict=True):
+        part.chunks = survey
+    return source, surveys

@@ -29,17 +29,21 @@ class Readings(NamedTuple):
     values : (R, C) float32
     available_at : (R,) int64, optional
         When each became known.
+    table : (R,) int8, optional
+        Number of the table each is from, where there are several.
     """
 
     row: NDArray[np.int64]
     time: NDArray[np.int64]
     values: NDArray[np.float32]
     available_at: NDArray[np.int64] | None = None
+    table: NDArray[np.int8] | None = None
 
     def take(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Readings:
         """Select readings by position or mask."""
         known = None if self.available_at is None else self.available_at[which]
-        return Readings(self.row[which], self.time[which], self.values[which], known)
+        table = None if self.table is None else self.table[which]
+        return Readings(self.row[which], self.time[which], self.values[which], known, table)
 
 
 class Cells(NamedTuple):
@@ -111,6 +115,22 @@ def to_cells(readings: Readings, rules: Sequence[str], duplicates: str) -> Cells
     merged = np.concatenate([alone.row, row])
     order = np.argsort(merged, kind="stable")
     return Cells(merged[order], np.concatenate([alone.values, values])[order])
+
+
+def kept_by_table(readings: Readings) -> NDArray[np.int64]:
+    """Count the cells (with vintages, their versions) that hold readings of each table.
+
+    Readings of two tables that meet in one cell are kept both: they fill other columns, or the
+    same one, of which one value is left.
+    """
+    assert readings.table is not None
+    known = readings.time if readings.available_at is None else readings.available_at
+    order = np.lexsort((known, readings.row, readings.table))
+    row, table, known = readings.row[order], readings.table[order], known[order]
+    is_new = _differs_from_previous(row) | _differs_from_previous(table)
+    if readings.available_at is not None:
+        is_new |= _differs_from_previous(known)
+    return np.bincount(table[is_new])
 
 
 def reduce_groups(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.data.panel.collect import Intake, Layout
+from forecast.data.panel.collect import Intake, Layout, key_of
 from forecast.data.panel.panel import Panel
 from forecast.data.panel.running_totals import take_differences
 from forecast.data.panel.spill_file import MEMORY, Slab, Spill
@@ -150,6 +150,8 @@ def _describe(
     used = np.flatnonzero(layout.length)
     read, rejected = intake.account["read"], intake.account["rejected"]
     account = {"read": read, "kept": writer.kept, "aggregated": read - rejected - writer.kept}
+    for table, kept in enumerate(writer.kept_by_table.tolist()):
+        account[key_of("kept", table)] = kept
     panel = Panel(
         values=np.empty((0, len(spec.channels)), dtype=np.float32),
         offset=layout.offset[used],

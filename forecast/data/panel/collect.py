@@ -45,6 +45,17 @@ class Layout(NamedTuple):
         return (self.offset - self.start)[series] + self.grid.index(time)
 
 
+def key_of(what: str, table: int) -> str:
+    """Return the key of the account for one of several tables.
+
+    Examples
+    --------
+    >>> key_of("read", 0)
+    'table 0 read'
+    """
+    return f"table {table} {what}"
+
+
 def spare_rows(length: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     """Rows to leave free behind each series, for appending."""
     return (length * share).astype(np.int64) + (32 if share else 0)
@@ -81,13 +92,11 @@ class Intake:
 
     def add(self, chunk: Chunk) -> None:
         """Spill a chunk; readings without a time or a series are rejected."""
-        self.account["read"] += chunk.read
+        self._count("read", chunk.read, chunk.table)
         usable = (chunk.time != MISSING_TIME) & (chunk.series >= 0)
         if not usable.all():
-            known = chunk.available_at
-            known = None if known is None else known[usable]
-            chunk = Chunk(chunk.series[usable], chunk.time[usable], chunk.values[usable], known)
-        self.account["rejected"] += len(usable) - len(chunk.series) + chunk.rejected
+            chunk = replace(chunk.take(usable), rejected=chunk.rejected + int((~usable).sum()))
+        self._count("rejected", chunk.rejected, chunk.table)
         if len(chunk.series):
             self._track(chunk.series, chunk.time)
             self._days.add(chunk.time)
@@ -130,6 +139,12 @@ class Intake:
         offset = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         return Layout(grid, start, length, offset, int(ends[-1]))
 
+    def _count(self, what: str, count: int, table: int | None) -> None:
+        self.account[what] += count
+        if table is not None:
+            key = key_of(what, table)
+            self.account[key] = self.account.get(key, 0) + count
+
     def _track(self, series: NDArray[np.int32], time: NDArray[np.int64]) -> None:
         missing = int(series.max()) + 1 - len(self.first)
         if missing > 0:
@@ -150,7 +165,9 @@ class Intake:
         for slab in before.slabs():
             is_near = (slab.time >= kept[0]) & (slab.time <= kept[1])
             far = np.flatnonzero(~is_near)
-            self.account["rejected"] += len(far)
+            of_tables = [len(far)] if slab.table is None else np.bincount(slab.table[far]).tolist()
+            for table, count in enumerate(of_tables):
+                self._count("rejected", count, None if slab.table is None else table)
             self.account["stray"] = self.account.get("stray", 0) + len(far)
             shown = far[: MOST_SHOWN - len(self.strays)]
             self.strays += list(

@@ -68,6 +68,12 @@ class Panel:
         """Names of the columns of `values`."""
         return self.targets + self.past + self.known
 
+    def account_of(self, table: int) -> dict[str, int]:
+        """Return the account of one of several tables: read, kept, aggregated, rejected."""
+        keys = ("read", "kept", "rejected")
+        found = {what: self.account.get(f"table {table} {what}", 0) for what in keys}
+        return found | {"aggregated": found["read"] - found["kept"] - found["rejected"]}
+
     def block(self, series: int) -> NDArray[np.float32]:
         """Rows of one series, (length, channels), a view."""
         first = int(self.offset[series])

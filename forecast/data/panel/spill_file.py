@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SLAB = 1 << 19
 MEMORY = 128 << 20
+_COLUMNS = ("series", "time", "values", "available", "table")
 
 
 class Slab(NamedTuple):
@@ -29,6 +30,7 @@ class Slab(NamedTuple):
     time: NDArray[np.int64]
     values: NDArray[np.float32]
     available_at: NDArray[np.int64] | None
+    table: NDArray[np.int8] | None = None
 
     @property
     def size(self) -> int:
@@ -38,7 +40,8 @@ class Slab(NamedTuple):
     def take(self, which: NDArray[np.int64] | slice) -> Slab:
         """Select readings."""
         known = None if self.available_at is None else self.available_at[which]
-        return Slab(self.series[which], self.time[which], self.values[which], known)
+        table = None if self.table is None else self.table[which]
+        return Slab(self.series[which], self.time[which], self.values[which], known, table)
 
 
 class Spill:
@@ -59,6 +62,7 @@ class Spill:
         self.channels = channels
         self.rows = 0
         self.has_vintages = False
+        self._has_tables = False
         self._memory = memory
         self._held: list[Slab] = []
         self._held_bytes = 0
@@ -79,7 +83,9 @@ class Spill:
             np.asarray(slab.time, dtype="<i8"),
             np.ascontiguousarray(slab.values, dtype="<f4"),
             None if known is None else np.asarray(known, dtype="<i8"),
+            _tables(slab.table, len(slab.series)),
         )
+        self._has_tables = mine.table is not None
         self.has_vintages |= known is not None
         self.rows += len(mine.series)
         self._held.append(mine)
@@ -93,6 +99,7 @@ class Spill:
             names = ["series", "time", "values"] + ["available"] * self.has_vintages
             if self.has_vintages:
                 self._write_known(None, 0)
+            names += ["table"] * self._has_tables
             files: list[BinaryIO] = [self._path(name).open("rb") for name in names]
             try:
                 for first in range(0, self._written, SLAB):
@@ -107,18 +114,19 @@ class Spill:
         slabs = list(self.slabs())
         if len(slabs) <= 1:
             return slabs[0] if slabs else None
-        series, time, values, known = zip(*slabs, strict=True)
+        series, time, values, known, table = zip(*slabs, strict=True)
         return Slab(
             np.concatenate(series),
             np.concatenate(time),
             np.concatenate(values),
             np.concatenate(known) if self.has_vintages else None,
+            np.concatenate(table) if self._has_tables else None,
         )
 
     def delete(self) -> None:
         """Forget everything."""
         self._held.clear()
-        for name in () if not self._written else ("series", "time", "values", "available"):
+        for name in () if not self._written else _COLUMNS:
             self._path(name).unlink(missing_ok=True)
 
     def _with_known(self, slab: Slab) -> Slab:
@@ -138,6 +146,9 @@ class Spill:
                 slab.time.tofile(time)
                 slab.values.tofile(values)
         for slab in self._held:
+            if slab.table is not None:
+                with self._path("table").open("ab") as file:
+                    slab.table.tofile(file)
             if slab.available_at is not None:
                 self._write_known(slab.available_at, len(slab.series))
             self._written += len(slab.series)
@@ -160,7 +171,13 @@ class Spill:
             time=np.fromfile(files[1], "<i8", count),
             values=values.reshape(count, self.channels),
             available_at=np.fromfile(files[3], "<i8", count) if self.has_vintages else None,
+            table=np.fromfile(files[-1], "<i1", count) if self._has_tables else None,
         )
 
     def _path(self, name: str) -> Path:
         return self.stem.with_name(f"{self.stem.name}.{name}")
+
+
+def _tables(table: NDArray[np.int8] | int | None, count: int) -> NDArray[np.int8] | None:
+    """Return the number of the table of each reading; None where there is only one table."""
+    return np.full(count, table, dtype="<i1") if isinstance(table, int) else table

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
+from forecast.data.panel.aggregate import (
+    Cells,
+    Readings,
+    by_row_and_time,
+    first_conflict,
+    kept_by_table,
+    to_cells,
+)
 from forecast.data.panel.versions import Versions, to_versions
 from forecast.errors import DataError
 
@@ -39,6 +46,7 @@ class StretchWriter:
         self.layout = layout
         self.names = names
         self.kept = 0
+        self.kept_by_table = np.zeros(0, dtype=np.int64)
         self.versions: int | None = None
         self._used = np.flatnonzero(layout.length)
         self._first = layout.offset[self._used]
@@ -58,19 +66,30 @@ class StretchWriter:
         cells = Cells(np.empty(0, np.int64), np.empty((0, len(self.spec.channels)), np.float32))
         if slab is not None:
             row = self.layout.row(slab.series, slab.time)
-            readings = Readings(row, slab.time, slab.values, slab.available_at)
+            readings = Readings(row, slab.time, slab.values, slab.available_at, slab.table)
             if readings.available_at is None:
                 cells = self._cells(stretch, by_row_and_time(readings))
-                self.kept += len(cells.row)
+                self._count(readings, len(cells.row))
             else:
                 versions = to_versions(readings, self.spec.rules)
-                self.kept += len(versions.row)
+                self._count(readings, len(versions.row))
                 is_newest = np.append(versions.row[1:] != versions.row[:-1], True)
                 cells = Cells(versions.row[is_newest], versions.values[is_newest])
                 self._write_versions(stretch, versions)
         if slab is None and self.versions is not None:
             self._write_counts(stretch, np.zeros(len(stretch), dtype=np.int64))
         self._write_values(stretch, cells)
+
+    def _count(self, readings: Readings, cells: int) -> None:
+        """Count what was kept: cells, or where there are several tables, cells of each."""
+        if readings.table is None:
+            self.kept += cells
+            return
+        found = kept_by_table(readings)
+        missing = max(0, len(found) - len(self.kept_by_table))
+        self.kept_by_table = np.append(self.kept_by_table, np.zeros(missing, dtype=np.int64))
+        self.kept_by_table[: len(found)] += found
+        self.kept += int(found.sum())
 
     def _cells(self, stretch: range, readings: Readings) -> Cells:
         if self.spec.duplicates == "error" and (found := first_conflict(readings)):

@@ -1,6 +1,7 @@
 """Tables of readings in files to chunks of columns; builds no grid and judges no value."""
 
+from forecast.data.tables.joined import Joined, read_source
 from forecast.data.tables.reader import Reader, read_tables
 from forecast.data.tables.sources import SourceFile, source_files
 
-__all__ = ["Reader", "SourceFile", "read_tables", "source_files"]
+__all__ = ["Joined", "Reader", "SourceFile", "read_source", "read_tables", "source_files"]

@@ -1,5 +1,7 @@
 """Readings that the config leaves out, and values it cuts to a range, chunk by chunk."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -7,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config.data import Data
+from forecast.config.table import Exclusion
 from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.tables.tallies import Notes, Tally
 from forecast.data.tables.typed_time import typed_instant
@@ -56,11 +59,6 @@ class Chosen:
             chunk = self._kept(chunk)
         return self._clipped(chunk) if self._clips and len(chunk.series) else chunk
 
-    def unused(self) -> list[str]:
-        """Return the series that `data.exclude` names and the source does not have."""
-        named = frozenset().union(*(span.series for span in self._spans))
-        return sorted(named.difference(self._ids.names))
-
     def _kept(self, chunk: Chunk) -> Chunk:
         """Return the chunk without the readings of the spans, which count as rejected."""
         out = np.zeros(len(chunk.series), dtype=bool)
@@ -98,6 +96,21 @@ class Chosen:
                 tally.add(int(np.count_nonzero(hits)), f"{column[first]:g}")
                 values[hits, place] = cut[hits]
         return replace(chunk, values=values)
+
+
+def require_used(exclusions: Iterable[Exclusion], ids: SeriesIds) -> None:
+    """Check that every series that is to be left out was there.
+
+    Raises
+    ------
+    ConfigError
+        Naming one that was not, and the nearest id.
+    """
+    named = {name for one in exclusions for name in one.series}
+    if unused := sorted(named.difference(ids.names)):
+        near = difflib.get_close_matches(unused[0], ids.names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"data.exclude: the source has no series {unused[0]!r}{hint}")
 
 
 def _within(

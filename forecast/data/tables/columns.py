@@ -2,7 +2,7 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from forecast.config.data import Data
@@ -63,6 +63,28 @@ def spelled_as(names: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
     return tuple(found.get(place, name) for place, name in enumerate(names))
 
 
+def renamed(names: Iterable[str], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the columns of a file under their names in the config.
+
+    A column that is in the way of a new name takes the old one.
+
+    Parameters
+    ----------
+    columns
+        Name in the config: name in the file.
+
+    Examples
+    --------
+    >>> renamed(["ds", "RAIN", "prcp"], {"prcp": "RAIN"})
+    ('ds', 'prcp', 'RAIN')
+    """
+    names = list(names)
+    for new, old in columns.items():
+        swapped = {old: new, new: old} if old in names else {}
+        names = [swapped.get(name, name) for name in names]
+    return tuple(names)
+
+
 def configured_columns(data: Data) -> list[str]:
     """Return every column that the config names, as it spells it."""
     covariates, when = data.covariates.static, data.available_at
@@ -104,11 +126,10 @@ def require(table: OpenedTable, wanted: Iterable[str]) -> None:
     names = names_of(table)
     absent = [name for name in wanted if name not in names]
     if absent:
-        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         raise DataError(
             f"{table.file.path}: no column "
-            + ", ".join(f"{name!r}{_nearest(name, names)}" for name in absent)
-            + f"; the table has {shown}{table.hint(absent)}"
+            + ", ".join(f"{name!r}{nearest(name, names)}" for name in absent)
+            + f"; the table has {in_words(names)}{table.hint(absent)}"
         )
     repeated = [name for name in wanted if names.count(name) > 1]
     if repeated:
@@ -118,7 +139,12 @@ def require(table: OpenedTable, wanted: Iterable[str]) -> None:
         )
 
 
-def _nearest(name: str, names: tuple[str, ...]) -> str:
+def in_words(names: Sequence[str]) -> str:
+    """Return the first names of a table, and how many more it has."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
     """Return a hint at the most similar column."""
     same = [one for one in names if one.lower().strip() == name.lower().strip()]
     close = same or difflib.get_close_matches(name, names, n=1)

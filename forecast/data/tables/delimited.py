@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from forecast.config.data import Csv
+from forecast.config.table import Csv
 from forecast.data.tables.line_styles import Relined, relined
 from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.ragged_bytes import CountableRows

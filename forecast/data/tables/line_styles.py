@@ -3,7 +3,7 @@
 import codecs
 import re
 
-from forecast.config.data import Csv
+from forecast.config.table import Csv
 from forecast.data.tables.read_stream import ReadStream
 from forecast.data.tables.streams import Headed
 

@@ -1,9 +1,9 @@
 """Opens a file as the kind of table it is; reads no row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from forecast.config.data import Csv
-from forecast.data.tables.columns import spelled_as
+from forecast.config.table import Csv
+from forecast.data.tables.columns import renamed, spelled_as
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.opened_table import OpenedTable
 from forecast.data.tables.parquet import MAGIC, ParquetTable
@@ -14,7 +14,12 @@ from forecast.errors import DataError
 
 
 def open_table(
-    style: Csv, file: SourceFile, expected: str = "auto", *, wanted: Iterable[str] = ()
+    style: Csv,
+    file: SourceFile,
+    expected: str = "auto",
+    *,
+    wanted: Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> OpenedTable:
     """Return one file with its header read: Parquet or a workbook by its first bytes, else CSV.
 
@@ -28,6 +33,8 @@ def open_table(
         `csv`, `parquet` or `auto`.
     wanted
         Names of columns as the config spells them.
+    columns
+        Columns that the config calls otherwise: name in the config, name in the file.
 
     Raises
     ------
@@ -50,5 +57,6 @@ def open_table(
         table = WorkbookTable(file, style)
     else:
         table = CsvTable(file, style)
-    table.names = spelled_as(table.names, wanted)
+    columns = columns or {}
+    table.names = renamed(spelled_as(table.names, [*wanted, *columns.values()]), columns)
     return table

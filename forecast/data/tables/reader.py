@@ -1,6 +1,5 @@
 """The tables of a config as a stream of chunks, in bounded memory; builds no grid."""
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk, SeriesIds
-from forecast.data.tables.chosen import Chosen
+from forecast.data.tables.chosen import Chosen, require_used
 from forecast.data.tables.columns import channels_of, configured_columns
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.faults import Fault, Faults
@@ -23,7 +22,7 @@ from forecast.data.tables.sources import SourceFile, source_files
 from forecast.data.tables.static import read_static
 from forecast.data.tables.tallies import Notes
 from forecast.data.tables.wide import WideColumns, WideRows
-from forecast.errors import ConfigError, DataError
+from forecast.errors import DataError
 
 Layout = LongLayout | WideColumns | WideRows
 
@@ -37,8 +36,10 @@ class Reader:
         The `data` section.
     files
         The files to read, in order; all of the source unless given.
-    series_ids, categories
+    series_ids, labels
         Ids and labels known already, so that codes go on where an earlier reading stopped.
+    columns
+        Columns that the files call otherwise: name in the config, name in the files.
 
     Attributes
     ----------
@@ -56,15 +57,17 @@ class Reader:
         files: Sequence[SourceFile] | None = None,
         *,
         series_ids: SeriesIds | None = None,
-        categories: Mapping[str, Sequence[str]] | None = None,
+        labels: Mapping[str, Labels] | None = None,
+        columns: Mapping[str, str] | None = None,
     ) -> None:
-        self.files = tuple(source_files(data.source) if files is None else files)
+        self.files = tuple(source_files(data.sources) if files is None else files)
         self._is_whole = files is None
         self._here = ""  # the file that is being read
         self.channels = channels_of(data)
         self._data = data
-        labels = {name: Labels((categories or {}).get(name, ())) for name in data.categories}
-        self._state = ReadingState(data, series_ids or SeriesIds(), labels)
+        self._columns = columns or {}
+        known = {name: (labels or {}).get(name) or Labels() for name in data.categories}
+        self._state = ReadingState(data, SeriesIds() if series_ids is None else series_ids, known)
 
     @property
     def series_ids(self) -> SeriesIds:
@@ -106,10 +109,8 @@ class Reader:
         chosen = Chosen(self._data, self.channels, self.series_ids, self.notes)
         chunks = self._settled(chunk for file in files for chunk in self._file_chunks(file))
         yield from ahead(chosen.of(chunk) for chunk in chunks)
-        if self._is_whole and (unused := chosen.unused()):
-            near = difflib.get_close_matches(unused[0], self.series_ids.names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"data.exclude: the source has no series {unused[0]!r}{hint}")
+        if self._is_whole:
+            require_used(self._data.exclude, self.series_ids)
         if self._is_whole and not self.notes.rows:
             shown = ", ".join(file.path for file in self.files[:3])
             raise DataError(f"{shown}: a header, but no row of values")
@@ -126,9 +127,9 @@ class Reader:
     def _file_chunks(self, file: SourceFile) -> Iterator[Chunk]:
         """Yield the chunks of one file, until it ends or something in it is wrong."""
         self._here = file.path
-        table = open_table(
-            self._data.csv, file, self._data.format, wanted=configured_columns(self._data)
-        )
+        data = self._data
+        wanted = configured_columns(data)
+        table = open_table(data.csv, file, data.format, wanted=wanted, columns=self._columns)
         try:
             yield from self._table_chunks(table)
         finally:
@@ -197,7 +198,8 @@ def read_tables(
     DataError
         If the source means no file.
     """
-    return Reader(data, files, series_ids=series_ids, categories=categories)
+    labels = {name: Labels(texts) for name, texts in (categories or {}).items()}
+    return Reader(data, files, series_ids=series_ids, labels=labels)
 
 
 def _layout(data: Data, state: ReadingState, table: OpenedTable) -> Layout:

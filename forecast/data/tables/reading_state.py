@@ -1,5 +1,6 @@
 """What one reading carries from chunk to chunk: ids, labels, static values, clock, counts."""
 
+import copy
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.config.data import Data
 from forecast.config.duration import duration_s, is_below_day
+from forecast.config.table import Csv
 from forecast.data.chunk import SeriesIds
 from forecast.data.tables.faults import Site
 from forecast.data.tables.labels import Labels
@@ -48,6 +50,12 @@ class ReadingState:
         self._markers: dict[str, Markers] = {}
         style = data.csv
         self.spelling = Spelling(style.decimal, style.thousands, style.units)
+
+    def written_as(self, style: Csv) -> "ReadingState":
+        """Return the same state for a table whose text is written in another way."""
+        other = copy.copy(self)
+        other.spelling = Spelling(style.decimal, style.thousands, style.units)
+        return other
 
     def markers(self, column: str) -> Markers:
         """Return the markers of missing values of a column."""

@@ -30,10 +30,12 @@ def read_static(data: Data, state: ReadingState) -> NDArray[np.float64]:
     values = np.full((len(state.series_ids), len(names)), np.nan)
     if data.static_table is None:
         return values
+    style = data.static_table.csv or data.csv
+    state = state.written_as(style)
     seen: set[str] = set()
     wanted = [data.static_table.series, *names]
     for file in source_files(data.static_table.source):
-        with contextlib.closing(open_table(data.csv, file, wanted=wanted)) as table:
+        with contextlib.closing(open_table(style, file, wanted=wanted)) as table:
             _join(table, data.static_table.series, state, values, seen)
     absent = [name for name in state.series_ids.names if name not in seen]
     where = Path(data.static_table.source).name

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from forecast.config.data import Csv
+from forecast.config.table import Csv
 from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import open_raw

@@ -1,0 +1,51 @@
+"""Readings of a table whose steps are longer than the grid's: when known, and held over its step.
+
+A value of a coarser table is about its whole step, so it is known when that is over: the rain of a
+day, stamped at its begin, is no news of that morning.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.chunk import Chunk
+from forecast.data.grid import Grid
+
+Ints = NDArray[np.int64]
+
+
+def end_of(own: Grid, time: Ints) -> Ints:
+    """Return the instants at which the steps end that begin at some instants."""
+    index = own.index(time)
+    return own.time(index + 1) + (time - own.time(index))
+
+
+def known_when_over(chunk: Chunk, own: Grid) -> Chunk:
+    """Return readings that count as known when their own step is over."""
+    return replace(chunk, available_at=end_of(own, chunk.time))
+
+
+def held(chunk: Chunk, own: Grid, grid: Grid, which: NDArray[np.bool_]) -> Chunk:
+    """Return readings with copies for the steps of the grid that lie within their own.
+
+    Parameters
+    ----------
+    which : (channels,) bool
+        Channels whose values are held; in the copies the others are missing.
+    """
+    begin = grid.index(chunk.time)
+    shift = chunk.time - grid.time(begin)
+    count = np.maximum(1, grid.index(end_of(own, chunk.time) - 1 - shift) - begin + 1)
+    row = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    copied = np.asarray(chunk.values[row])
+    copied[np.ix_(number > 0, ~which)] = np.nan
+    known = chunk.available_at
+    return replace(
+        chunk,
+        series=chunk.series[row],
+        time=np.where(number == 0, chunk.time[row], grid.time(begin[row] + number) + shift[row]),
+        values=copied,
+        available_at=None if known is None else known[row],
+    )
