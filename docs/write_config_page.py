@@ -3,7 +3,9 @@
 python docs/write_config_page.py
 """
 
+import inspect
 import sys
+import typing
 from pathlib import Path
 
 from pydantic.fields import PydanticUndefined
@@ -12,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from forecast.config import Config
 from forecast.config.base import Section
+from forecast.config.table import Table, TableForm
+
+FORM = TableForm.model_fields
 
 HEAD = """\
 # The config, key by key
@@ -31,24 +36,33 @@ def page() -> str:
     lines = [HEAD]
     top = [key for key, field in Config.model_fields.items() if not _sections(field.annotation)]
     lines += ["## At the top", "", *_table(Config, schema, top)]
+    told: set[type[Section]] = set()
     for key, field in Config.model_fields.items():
         for section in _sections(field.annotation):
-            lines += _section(key, section, schema, level=2)
+            lines += _section(key, section, schema, told)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(place: str, section: type[Section], schema: dict, level: int) -> list[str]:
-    """Return a heading, what the section is for, its keys, and the sections below it."""
+def _section(place: str, section: type[Section], schema: dict, told: set) -> list[str]:
+    """Return a heading, what the section is for, its keys, and the sections below it.
+
+    A section that was told of at another place is not told again; nor are the keys of a table that
+    are those of `data`.
+    """
     below = {
         key: found
         for key, field in section.model_fields.items()
         if (found := _sections(field.annotation))
     }
-    lines = [f"{'#' * level} `{place}`", "", (section.__doc__ or "").strip(), ""]
-    lines += _table(section, schema["$defs"][section.__name__], list(section.model_fields))
-    for key, sections in below.items():
-        for one in sections:
-            lines += _section(f"{place}.{key}", one, schema, level + 1)
+    heading = "#" * (2 + place.count("."))
+    lines = [f"{heading} `{place}`", "", inspect.cleandoc(section.__doc__ or ""), ""]
+    keys = [key for key in section.model_fields if section is not Table or key not in FORM]
+    keys.sort(key=lambda key: key != "source")
+    lines += _table(section, schema["$defs"][section.__name__], keys)
+    new = [(key, one) for key, found in below.items() for one in found if one not in told]
+    told.update(one for _, one in new)
+    for key, one in new:
+        lines += _section(f"{place}.{key}", one, schema, told)
     return lines
 
 
@@ -95,8 +109,8 @@ def _values(schema: dict) -> str:
     if "const" in schema or "enum" in schema:
         words = [f"`{_scalar(one)}`" for one in schema.get("enum", [schema.get("const")])]
         return " ".join(dict.fromkeys(words))
-    if "anyOf" in schema:
-        words = [_values(one) for one in schema["anyOf"] if one.get("type") != "null"]
+    if options := schema.get("anyOf") or schema.get("oneOf"):
+        words = [_values(one) for one in options if one.get("type") != "null"]
         return " or ".join(dict.fromkeys(words))
     if schema.get("type") == "array":
         items = schema.get("items") or (schema.get("prefixItems") or [{}])[0]
@@ -111,8 +125,10 @@ def _values(schema: dict) -> str:
 
 def _sections(annotation: object) -> list[type[Section]]:
     """Return the section classes inside an annotation."""
-    options = getattr(annotation, "__args__", (annotation,))
-    return [one for one in options if isinstance(one, type) and issubclass(one, Section)]
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    inner = [found for one in typing.get_args(annotation) for found in _sections(one)]
+    return list(dict.fromkeys(inner))
 
 
 if __name__ == "__main__":

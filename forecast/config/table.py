@@ -7,6 +7,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     Tag,
     field_validator,
@@ -165,8 +166,10 @@ class TableForm(Section):
 class Table(TableForm):
     """A table with settings of its own.
 
-    What it does not set is as in the `data` section; what it sets, a `null` included, holds for
-    this table.
+    Beside the keys below it takes those of `data` that say how a table is written: `format`, `csv`
+    (as a whole), `layout`, `series`, `series_from`, `timestamp`, `timestamp_format`, `timezone`,
+    `ambiguous`, `skipped`, `bad_rows` and `available_at`. What it does not set is as in `data`;
+    what it sets, a `null` included, holds for this table.
     """
 
     source: Texts
@@ -220,5 +223,15 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | dict | Table) else value
 
 
-Source = Annotated[tuple[Entry, ...], BeforeValidator(_listed)]
+class _OneOrMany:
+    """Says in the JSON Schema that one entry may stand for a list of it."""
+
+    def __get_pydantic_json_schema__(
+        self, core: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        many = handler(core)
+        return {"anyOf": [many["items"], many]}
+
+
+Source = Annotated[tuple[Entry, ...], BeforeValidator(_listed), _OneOrMany()]
 """A text, a table, or a list of them."""

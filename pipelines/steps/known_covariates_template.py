@@ -67,7 +67,7 @@ def _how_to_add(data: Data, path: Path) -> str:
     """Return in words how to make the template part of the source."""
     if _is_read_alike(data):
         return "add the file to data.source"
-    entry = {
+    entry: dict[str, object] = {
         "source": str(path),
         "csv": {},
         "format": "csv",

@@ -1,6 +1,6 @@
 """Findings about tables that belong together: what each gives, and series that do not meet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,15 +23,16 @@ def table_findings(source: Joined) -> Iterator[Finding]:
             setting="data.source",
         )
     own = [part for part in source.parts if part.reader.series_ids is source.series_ids]
-    for part in own if len(own) > 1 else ():
-        yield from _absent(part, source)
+    has = np.zeros((len(own), len(source.series_ids)), dtype=bool)
+    for row, part in zip(has, own, strict=True):
+        row[: len(part.series)] = part.series
+    for row, part in zip(has, own, strict=True):
+        absent = np.flatnonzero(has.any(axis=0) & ~row).tolist()
+        yield from _absent(part, [source.series_ids.names[code] for code in absent])
 
 
-def _absent(part: Part, source: Joined) -> Iterator[Finding]:
+def _absent(part: Part, absent: Sequence[str]) -> Iterator[Finding]:
     """Yield the series of other tables that one has no row of."""
-    names = source.series_ids.names
-    has = np.append(part.series, np.zeros(len(names) - len(part.series), dtype=bool))
-    absent = [names[code] for code in np.flatnonzero(~has).tolist()]
     if absent:
         yield Finding(
             "warning",

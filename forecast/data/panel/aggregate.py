@@ -178,7 +178,7 @@ def _pick(
     return np.where(found < len(x), x[np.minimum(found, len(x) - 1)], np.nan)
 
 
-def _differs_from_previous(key: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _differs_from_previous(key: NDArray[np.int64] | NDArray[np.int8]) -> NDArray[np.bool_]:
     is_new = np.ones(len(key), dtype=bool)
     is_new[1:] = key[1:] != key[:-1]
     return is_new

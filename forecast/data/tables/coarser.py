@@ -39,7 +39,7 @@ def held(chunk: Chunk, own: Grid, grid: Grid, which: NDArray[np.bool_]) -> Chunk
     count = np.maximum(1, grid.index(end_of(own, chunk.time) - 1 - shift) - begin + 1)
     row = np.repeat(np.arange(len(count)), count)
     number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    copied = np.asarray(chunk.values[row])
+    copied = chunk.values[row]
     copied[np.ix_(number > 0, ~which)] = np.nan
     known = chunk.available_at
     return replace(

@@ -196,6 +196,13 @@ def _require_fit(data: Data, view: View) -> None:
             f"in data.source says what is different: {{source: {path}, timestamp: ..., "
             "series: ..., available_at: null}"
         )
+    for name in channels_of(data) if not view.table.columns else ():
+        alike = [one for one in view.names if one.strip().lower() == name.strip().lower()]
+        if name not in view.names and alike:
+            raise DataError(
+                f"{path}: no column {name!r}, but {alike[0]!r}; give the table an entry of its "
+                f"own in data.source: {{source: {path}, columns: {{{name}: {alike[0]}}}}}"
+            )
     if not channels_of(view.data):
         wanted = ", ".join(channels_of(data))
         raise DataError(
@@ -204,13 +211,6 @@ def _require_fit(data: Data, view: View) -> None:
             "{name in data: name in the table}, or, where it has one row a series, in "
             "data.static_table"
         )
-    for name in channels_of(data) if not view.table.columns else ():
-        alike = [one for one in view.names if one.strip().lower() == name.strip().lower()]
-        if name not in view.names and alike:
-            raise DataError(
-                f"{path}: no column {name!r}, but {alike[0]!r}; give the table an entry of its "
-                f"own in data.source: {{source: {path}, columns: {{{name}: {alike[0]}}}}}"
-            )
     roles = view.data.covariates
     if data.is_coarser(view.table) and roles.known and (roles.past or view.data.targets):
         raise ConfigError(
