@@ -13,6 +13,8 @@ _PARAMETER = re.compile(
     r"(?P<value>[^\s&;#'\"]*[^\s&;#'\":,.)\]])",
     re.IGNORECASE,
 )
+_CONTROLS = {*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F)} - {9, 10}
+_WRITTEN_OUT = {code: ascii(chr(code))[1:-1] for code in _CONTROLS}
 _known: set[str] = set()  # secrets met in addresses; a library may show one without its address
 
 
@@ -30,6 +32,17 @@ def redact(text: str) -> str:
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def printable(text: str) -> str:
+    r"""Return a text, redacted, whose control characters are written out; lines stay lines.
+
+    A series may be called anything, and a terminal obeys what it is sent.
+
+    >>> printable("sensor \x1b[2J")
+    'sensor \\x1b[2J'
+    """
+    return redact(text).translate(_WRITTEN_OUT)
 
 
 def redacted(value: Any) -> Any:

@@ -9,7 +9,7 @@ import typer
 
 from forecast.config import load_config
 from forecast.errors import ForecastError
-from forecast.redaction import redact
+from forecast.redaction import printable, redact
 from pipelines.process.together import fault, join, leave
 
 app = typer.Typer(
@@ -330,17 +330,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _tell(error: Exception) -> int:
     """Print a fault for the person who runs this; return its exit code."""
     if isinstance(error, ForecastError):
-        print(f"error: {redact(str(error))}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage fault of typer's
         error.show()
         return int(error.exit_code)
     if isinstance(error, OSError) and error.filename:
         hint = "check the path, its permissions and the free space"
-        print(redact(f"error: {error.filename}: {error.strerror}; {hint}"), file=sys.stderr)
+        print(printable(f"error: {error.filename}: {error.strerror}; {hint}"), file=sys.stderr)
     else:
         hint = "a fault of this program; `forecast --debug VERB ...` shows where"
-        print(redact(f"error: {type(error).__name__}: {error} ({hint})"), file=sys.stderr)
+        print(printable(f"error: {type(error).__name__}: {error} ({hint})"), file=sys.stderr)
     return 1
 
 

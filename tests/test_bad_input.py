@@ -17,11 +17,19 @@ from pipelines.cli import main
 from tests.bad_input.case import Case, build, leftovers, tree
 from tests.bad_input.config_cases import CONFIG_CASES
 from tests.bad_input.data_cases import DATA_CASES
+from tests.bad_input.hostile_cases import HOSTILE_CASES
 from tests.bad_input.joined_cases import JOINED_CASES
 from tests.bad_input.service_cases import SERVICE_CASES
 from tests.bad_input.values_cases import VALUES_CASES
 
-CASES = [*CONFIG_CASES, *DATA_CASES, *JOINED_CASES, *SERVICE_CASES, *VALUES_CASES]
+CASES = [
+    *CONFIG_CASES,
+    *DATA_CASES,
+    *HOSTILE_CASES,
+    *JOINED_CASES,
+    *SERVICE_CASES,
+    *VALUES_CASES,
+]
 PROCESS_CASES = ("unknown-key", "text-in-number-column")
 
 

@@ -1,11 +1,14 @@
 """The sections on tracking, output, schedule, retraining and monitoring; starts nothing."""
 
+import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from forecast.config.base import Integer, Number, Section
 from forecast.config.duration import ClockDuration, Duration
+
+LONGEST_NAME = 200  # of a model or an experiment; every store takes that many
 
 
 class Tracking(Section):
@@ -18,6 +21,22 @@ class Tracking(Section):
     model_name: str | None = None
     """Registered model; the config's name unless set."""
 
+    @field_validator("model_name", "experiment")
+    @classmethod
+    def _storable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse before a training what MLflow refuses after it, or cannot search for."""
+        banned = r"[^\w .+-]" if info.field_name == "model_name" else r"[\x00-\x1f\x7f'\"`\\]"
+        if value is None:
+            return None
+        if not value.strip() or value != value.strip() or len(value) > LONGEST_NAME:
+            raise ValueError(f"1 to {LONGEST_NAME} characters, no blanks around them")
+        if wrong := sorted(set(re.findall(banned, value))):
+            raise ValueError(
+                f"{' '.join(map(ascii, wrong))} cannot stand in the name of a registered model or "
+                "an experiment; use letters, digits, blanks and . _ -"
+            )
+        return value
+
 
 class Output(Section):
     """Where forecasts go."""
@@ -26,6 +45,9 @@ class Output(Section):
     """Folder of the forecast files; `forecasts/<name>` unless set."""
     format: Literal["parquet", "csv"] = "parquet"
     """Format of the files."""
+    spreadsheet_safe: bool = False
+    """Whether ids in CSV that begin with `=`, `+`, `-`, `@` or an apostrophe get an apostrophe in
+    front, so that no spreadsheet takes them for formulas."""
 
 
 class Schedule(Section):

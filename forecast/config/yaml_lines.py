@@ -8,6 +8,10 @@ import yaml
 from forecast.errors import ConfigError
 
 Lines = dict[tuple[str | int, ...], int]
+MOST_VALUES = 20_000
+"""Values of a file with its anchors written out: a few lines of them can unfold to gigabytes."""
+DEEPEST = 50
+"""Sections within sections; a config has five."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,7 +51,9 @@ def parse_value(text: str) -> Any:
     yaml.YAMLError
         If it is no YAML.
     """
-    return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+    loader = _Loader(text)
+    node = _bounded(loader)
+    return None if node is None else loader.construct_document(node)
 
 
 def parse_yaml(text: str, name: str) -> tuple[Any, Lines]:
@@ -72,7 +78,7 @@ def parse_yaml(text: str, name: str) -> tuple[Any, Lines]:
     """
     try:
         loader = _Loader(text)
-        node = loader.get_single_node()
+        node = _bounded(loader)
         lines: Lines = {}
         duplicates: list[str] = []
         if node is not None:
@@ -87,6 +93,39 @@ def parse_yaml(text: str, name: str) -> tuple[Any, Lines]:
         raise ConfigError(f"{name}:{line}: not readable as YAML: {problem}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not readable as YAML: {error}") from error
+
+
+def _bounded(loader: _Loader) -> yaml.Node | None:
+    """Return the tree of a text, once it is known to be of the size of a config.
+
+    Raises
+    ------
+    yaml.YAMLError
+        It is not, or an anchor holds itself.
+    """
+    try:
+        node = loader.get_single_node()
+    except RecursionError as error:
+        raise yaml.YAMLError(f"more than {DEEPEST} sections within each other") from error
+    if node is not None:
+        _unfolded(node, {}, 0)
+    return node
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int], depth: int) -> int:
+    """Return how many values a node has with its anchors written out, each counted once."""
+    if depth > DEEPEST:
+        raise yaml.YAMLError(f"more than {DEEPEST} sections within each other, or one in itself")
+    if id(node) not in known:
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inner = [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        known[id(node)] = 1 + sum(_unfolded(one, known, depth + 1) for one in inner)
+    if known[id(node)] > MOST_VALUES:
+        raise yaml.YAMLError(f"its anchors unfold to more than {MOST_VALUES:,} values")
+    return known[id(node)]
 
 
 def _walk(

@@ -32,6 +32,8 @@ from forecast.forecasting.published import SUCCESS, made_by_us, read_success, st
 from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 
 Format = Literal["parquet", "csv"]
+SAFE = "spreadsheet_safe"  # key of the success file: ids have apostrophes before them
+TEXTS = ("unique_id", "target")
 
 KEYS = ["unique_id", "target", "step"]
 _WAIT_S = 600.0  # for the parts of other processes
@@ -149,7 +151,11 @@ class CutoffFolder:
         self._format = file_format
         self._rank = rank
         self._world = world
-        identity = json.dumps([asdict(provenance), file_format, world], sort_keys=True)
+        self._is_safe = file_format == "csv" and bool(self._facts.get(SAFE))
+        identity = json.dumps(
+            [asdict(provenance), file_format, world, *([SAFE] if self._is_safe else [])],
+            sort_keys=True,
+        )
         key = hashlib.sha256(identity.encode()).hexdigest()[:12]
         self._staging = staging_folder(root) / f"{self.path.name}.{key}"
 
@@ -190,13 +196,19 @@ class CutoffFolder:
         with self._writing():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write_table(table, scratch, self._format if self._world == 1 else "parquet")
+                if self._world == 1:
+                    _write_table(self._cells(table), scratch, self._format)
+                else:
+                    _write_table(table, scratch, "parquet")
                 marker = {"rows": table.num_rows, "sha256": checksum(scratch)}
                 scratch.rename(path)
                 write_whole(self._marker(self._rank), json.dumps(marker))
             except BaseException:
                 self._clear(scratch)
                 raise
+
+    def _cells(self, table: pa.Table) -> pa.Table:
+        return _with_apostrophes(table) if self._is_safe else table
 
     def _clear(self, scratch: Path) -> None:
         """Remove a part that could not be written, and folders that were made for it alone."""
@@ -273,7 +285,7 @@ class CutoffFolder:
         if self._world > 1:
             scratch = path.with_suffix(".tmp")
             with self._writing():
-                _write_table(parts, scratch, self._format)
+                _write_table(self._cells(parts), scratch, self._format)
                 scratch.rename(path)
         return path.name, checksum(path)
 
@@ -327,7 +339,30 @@ def read_forecasts(path: Path) -> pa.Table:
     text = dict.fromkeys(("unique_id", "target", "model_version", "run_id", "flag"), pa.string())
     stamps = dict.fromkeys(("ds", "cutoff"), pa.timestamp("us", tz="UTC"))
     options = pa.csv.ConvertOptions(column_types=text | stamps, strings_can_be_null=False)
-    return pa.concat_tables([pa.csv.read_csv(part, convert_options=options) for part in parts])
+    table = pa.concat_tables([pa.csv.read_csv(part, convert_options=options) for part in parts])
+    return _without_apostrophes(table) if success.get(SAFE) else table
+
+
+def _with_apostrophes(table: pa.Table) -> pa.Table:
+    """Put an apostrophe before the texts that a spreadsheet would take for a formula.
+
+    Texts that begin with one get a second, so that each can be taken off again.
+    """
+    for name in TEXTS:
+        column = table[name]
+        is_formula = pc.match_substring_regex(column, r"^['=+\-@\t\r]")
+        quoted = pc.binary_join_element_wise("'", column, "")
+        table = table.set_column(
+            table.schema.get_field_index(name), name, pc.if_else(is_formula, quoted, column)
+        )
+    return table
+
+
+def _without_apostrophes(table: pa.Table) -> pa.Table:
+    for name in TEXTS:
+        plain = pc.replace_substring_regex(table[name], pattern="^'", replacement="")
+        table = table.set_column(table.schema.get_field_index(name), name, plain)
+    return table
 
 
 def _read_keys(path: Path, file_format: Format, keys: list[str]) -> pa.Table:

@@ -15,6 +15,7 @@ import numpy as np
 from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ConfigError, DataError, ForecastError, ModelError, TrackingError
 from forecast.forecasting.forecast_files import (
+    SAFE,
     CutoffFolder,
     Provenance,
     forecast_table,
@@ -244,7 +245,7 @@ def _folder(job: Job, cutoff: int) -> CutoffFolder:
         file_format=job.config.output.format,
         rank=job.group.rank,
         world=job.group.world,
-        facts=job.remarks.facts,
+        facts=job.remarks.facts | ({SAFE: True} if job.config.output.spreadsheet_safe else {}),
     )
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from forecast.ranks import is_first
-from forecast.redaction import redact
+from forecast.redaction import printable
 from forecast.text import format_number
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def say(text: str, *, error: bool = False) -> None:
     """
     if not is_first():
         return
-    text = redact(text)
+    text = printable(text)
     if is_json():
         text = _line(text, level="error" if error else "info")
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
@@ -54,7 +54,7 @@ def is_terminal() -> bool:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their column names; numbers are right-aligned, NaN and None are a dash."""
-    title, cells = redact(title), [[_cell(value) for value in row] for row in rows]
+    title, cells = printable(title), [[_cell(value) for value in row] for row in rows]
     is_number = [
         bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
         for i in range(len(columns))
@@ -71,7 +71,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124
         return "-"
-    return format_number(value) if isinstance(value, float) else redact(str(value))
+    return format_number(value) if isinstance(value, float) else printable(str(value))
 
 
 def _rich_table(

@@ -148,3 +148,15 @@ def test_violations_are_worded():
     assert objective.violations({"coverage_80": 0.8}) == []
     assert objective.violations({"coverage_80": 0.7}) == ["coverage_80 is 0.7, must be >= 0.75"]
     assert objective.violations({}) == ["coverage_80 is nan, must be >= 0.75"]
+
+
+def test_anchors_of_usual_size_are_written_out(write):
+    config = load_config(write(GOOD + "tune:\n  hidden_size: &sizes [16, 32]\n"))
+    assert config.tune.hidden_size == (16, 32)
+
+
+@pytest.mark.parametrize("name", ["load", "North Sea 2.load", "a_b-c", "Wärme+Strom"])
+def test_names_that_every_store_takes(write, name):
+    config = load_config(write(GOOD), [f'tracking.model_name="{name}"'])
+    assert config.tracking.model_name == name
+    assert load_config(write(GOOD), ['tracking.experiment="/Shared/plant"']).tracking.experiment

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -267,3 +268,15 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="No space left on device"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_that_a_spreadsheet_would_compute_are_texts_in_csv_and_come_back(tmp_path):
+    ids = ("=1+1", "+a", "-b", "@c", "'d", "e=1")
+    table = forecast_table(forecast(range(4)), panel(), PROVENANCE).slice(0, 6)
+    table = table.set_column(0, "unique_id", pa.array(ids))
+    one = folder(tmp_path, file_format="csv", facts={"spreadsheet_safe": True})
+    one.write_part(table)
+    path = one.finish(series=6, rows=6)
+    first = [line.split(",")[0] for line in (path / "part-00000.csv").read_text().splitlines()]
+    assert first[1:] == [f'"{text}"' for text in ("'=1+1", "'+a", "'-b", "'@c", "''d", "e=1")]
+    assert read_forecasts(path)["unique_id"].to_pylist() == list(ids)

@@ -24,6 +24,7 @@ class LongLayout:
 
     def __init__(self, data: Data, state: ReadingState, table: OpenedTable) -> None:
         self.state = state
+        self._path = table.file.path
         self.columns = long_columns(data, table)
         partitions = dict(table.file.partitions)
         self._constant = {
@@ -131,7 +132,7 @@ class LongLayout:
             return np.full(rows, code, dtype=np.int32), np.zeros(rows, dtype=bool)
         cells = [columns[name] for name in names]
         ids = cells[0] if len(cells) == 1 else joined(cells, "/")
-        return encode_ids(ids, self.state.series_ids)
+        return encode_ids(ids, self.state.series_ids, self._path)
 
     def _refuse(
         self,

@@ -28,6 +28,7 @@ from forecast.data.tables.text_values import (
 )
 from forecast.errors import ConfigError, DataError
 
+LONGEST_ID = 500  # characters of a series id
 SINGLE_SERIES = "series"
 
 
@@ -165,14 +166,27 @@ def _some(cells: pa.Array, rows: NDArray[np.int64], most: int = 1000) -> list[st
 
 
 def encode_ids(
-    cells: pa.Array, series_ids: SeriesIds
+    cells: pa.Array, series_ids: SeriesIds, path: str
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return the position of each row's series (0 where null) and the mask of nulls."""
+    """Return the position of each row's series (0 where null) and the mask of nulls.
+
+    Raises
+    ------
+    DataError
+        An id is longer than names are: another column was taken for it, or a quote is open.
+    """
     labels, rows, absent = as_labels(cells)
     used, first = np.unique(rows[~absent], return_index=True)
     used = used[np.argsort(first)]
     codes = np.zeros(len(labels), dtype=np.int32)
-    codes[used] = series_ids.codes(labels.take(pa.array(used)).to_pylist())
+    names = labels.take(pa.array(used)).to_pylist()
+    for name in names:
+        if len(name) > LONGEST_ID:
+            raise DataError(
+                f"{path}: data.series: an id of {len(name):,} characters, {name[:40]!r}...; "
+                f"{LONGEST_ID} are the most: name another column, or mend the quotes"
+            )
+    codes[used] = series_ids.codes(names)
     series = codes[rows]
     series[absent] = 0
     return series, absent

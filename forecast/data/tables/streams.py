@@ -13,6 +13,10 @@ from forecast.data.tables.sources import SourceFile
 from forecast.errors import DataError
 
 HEAD_BYTES = 1 << 20
+MOST_UNFOLDED = 64 << 20
+MOST_RATIO = 400
+"""Tables shrink to a tenth or a hundredth; what unfolds to more than this is made to fill a disk or
+a memory. Small files may be of any ratio."""
 DAMAGE = (EOFError, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile, OSError)
 
 
@@ -67,6 +71,21 @@ def damaged(file: SourceFile, error: Exception) -> DataError:
     )
 
 
+def require_proportion(file: SourceFile, unfolded: int) -> None:
+    """Refuse an archive that unfolds out of all proportion.
+
+    Raises
+    ------
+    DataError
+        It does.
+    """
+    if unfolded > MOST_UNFOLDED and 0 < file.size * MOST_RATIO < unfolded:
+        raise DataError(
+            f"{file.path}: {file.size:,} bytes unfold to more than {MOST_RATIO} times as much, as "
+            "no table does; unpack it and look at what it holds"
+        )
+
+
 class Headed(io.RawIOBase):
     """The uncompressed bytes of a file, of which the first have been looked at.
 
@@ -81,6 +100,8 @@ class Headed(io.RawIOBase):
         super().__init__()
         self._raw = open_raw(file)
         self._served = 0
+        self._file = file
+        self._unfolded = 0
         try:
             self._stream = _uncompressed(self._raw, file.path)
             self.head = _read_up_to(self._stream, HEAD_BYTES)
@@ -103,7 +124,7 @@ class Headed(io.RawIOBase):
             part = self.head[self._served : self._served + len(view)]
             self._served += len(part)
         else:
-            part = self._stream.read(len(view))
+            part = self._counted(self._stream.read(len(view)))
         view[: len(part)] = part
         return len(part)
 
@@ -113,8 +134,14 @@ class Headed(io.RawIOBase):
             end = len(self.head) if size < 0 else self._served + size
             part = self.head[self._served : end]
             self._served += len(part)
-            return part + self._stream.read() if size < 0 else part
-        return self._stream.read(size)
+            return part + self._counted(self._stream.read()) if size < 0 else part
+        return self._counted(self._stream.read(size))
+
+    def _counted(self, part: bytes) -> bytes:
+        """Pass bytes on; refuse an archive that unfolds to out of all proportion."""
+        self._unfolded += len(part)
+        require_proportion(self._file, self._unfolded)
+        return part
 
     def close(self) -> None:
         """Close the file beneath."""

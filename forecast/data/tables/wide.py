@@ -103,6 +103,7 @@ class WideRows:
 
     def __init__(self, data: Data, state: ReadingState, table: OpenedTable) -> None:
         self.state = state
+        self._path = table.file.path
         self.channel = _one_channel(data)
         names = [name for name in names_of(table) if name]
         self.series = list(data.series) or names[:1]
@@ -133,7 +134,7 @@ class WideRows:
         what = f"no series id in {', '.join(map(repr, self.series))} beside values"
         site.fault(ids.fill_null(""), no_id & (length > 0), what, "mend the rows")
         is_reading[no_id] = False
-        codes, _ = encode_ids(ids, self.state.series_ids)
+        codes, _ = encode_ids(ids, self.state.series_ids, self._path)
         rows, steps = np.nonzero(is_reading)
         found = values[rows, steps]
         self.state.count_missing(self.channel, np.isnan(found), lambda at: site.place(rows[at]))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from forecast.config.table import Csv
 from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.sources import SourceFile
-from forecast.data.tables.streams import open_raw
+from forecast.data.tables.streams import open_raw, require_proportion
 from forecast.data.tables.text_values import Markers, is_text, without_texts
 from forecast.errors import ConfigError, DataError
 
@@ -35,6 +35,17 @@ def is_workbook(raw: IO[bytes]) -> bool:
     return "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= names
 
 
+def _unfolded_size(raw: IO[bytes]) -> int:
+    """Return how large a workbook's sheets are unpacked; 0 for the old format, which is not."""
+    try:
+        with zipfile.ZipFile(raw) as archive:
+            return sum(one.file_size for one in archive.infolist())
+    except zipfile.BadZipFile:
+        return 0
+    finally:
+        raw.seek(0)
+
+
 class WorkbookTable:
     """One sheet of a workbook: its header read, its rows still to come."""
 
@@ -42,6 +53,7 @@ class WorkbookTable:
         self.file = file
         self.ragged = Ragged()
         with open_raw(file) as raw:
+            require_proportion(file, _unfolded_size(raw))
             rows = _sheet_rows(file, raw, style.sheet)
         above = list(itertools.islice(rows, style.skip_rows))
         self.preamble = tuple(" ".join(_as_text(cell) or "" for cell in row) for row in above)
