@@ -26,13 +26,17 @@ def known_when_over(chunk: Chunk, own: Grid) -> Chunk:
     return replace(chunk, available_at=end_of(own, chunk.time))
 
 
-def held(chunk: Chunk, own: Grid, grid: Grid, which: NDArray[np.bool_]) -> Chunk:
+def held(
+    chunk: Chunk, own: Grid, grid: Grid, *, which: NDArray[np.bool_], until: Ints | None = None
+) -> Chunk:
     """Return readings with copies for the steps of the grid that lie within their own.
 
     Parameters
     ----------
     which : (channels,) bool
         Channels whose values are held; in the copies the others are missing.
+    until : (rows,) int64, optional
+        Last instant for which each may stand: what was not known before is no newest reading.
     """
     begin = grid.index(chunk.time)
     shift = chunk.time - grid.time(begin)
@@ -41,11 +45,13 @@ def held(chunk: Chunk, own: Grid, grid: Grid, which: NDArray[np.bool_]) -> Chunk
     number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     copied = chunk.values[row]
     copied[np.ix_(number > 0, ~which)] = np.nan
+    time = np.where(number == 0, chunk.time[row], grid.time(begin[row] + number) + shift[row])
     known = chunk.available_at
-    return replace(
+    copies = replace(
         chunk,
         series=chunk.series[row],
-        time=np.where(number == 0, chunk.time[row], grid.time(begin[row] + number) + shift[row]),
+        time=time,
         values=copied,
         available_at=None if known is None else known[row],
     )
+    return copies if until is None else copies.take((number == 0) | (time <= until[row]))

@@ -12,6 +12,10 @@ from forecast.errors import DataError
 DEFAULT_SERIES = "unique_id"
 
 
+class NoColumnError(DataError):
+    """A file lacks a column."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of a table in the long layout, by purpose."""
@@ -126,7 +130,7 @@ def require(table: OpenedTable, wanted: Iterable[str]) -> None:
     names = names_of(table)
     absent = [name for name in wanted if name not in names]
     if absent:
-        raise DataError(
+        raise NoColumnError(
             f"{table.file.path}: no column "
             + ", ".join(f"{name!r}{nearest(name, names)}" for name in absent)
             + f"; the table has {in_words(names)}{table.hint(absent)}"

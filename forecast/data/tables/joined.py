@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config.data import Data
-from forecast.data.chunk import Chunk, SeriesIds, Source
+from forecast.data.chunk import MISSING_TIME, Chunk, SeriesIds, Source
 from forecast.data.grid import Grid
 from forecast.data.tables.chosen import require_used
 from forecast.data.tables.coarser import held, known_when_over
@@ -39,7 +39,8 @@ class Part:
 class Joined:
     """The tables of a source one after the other, as chunks of all channels.
 
-    A table without series ids holds for every series of the others; it is read last.
+    Coarser tables are read after the others, and last those without series ids, which hold for
+    every series.
 
     Attributes
     ----------
@@ -54,6 +55,7 @@ class Joined:
     def __init__(self, data: Data, views: Sequence[View]) -> None:
         self.channels = channels_of(data)
         self.series_ids = SeriesIds()
+        self._newest = np.empty(0, dtype=np.int64)  # of each series, in tables that are not coarser
         self._data = data
         self._labels = {name: Labels() for name in data.categories}
         has_ids = any(view.has_ids for view in views)
@@ -100,7 +102,7 @@ class Joined:
             When a series that is to be left out is in none of them.
         """
         own = self._own(self.parts)
-        for part in [*own, *(one for one in self.parts if one not in own)]:
+        for part in sorted(self.parts, key=lambda one: (one not in own, self._is_coarser(one))):
             for chunk in part.chunks:
                 part.note(chunk)
                 yield from self._placed(chunk, part)
@@ -122,24 +124,46 @@ class Joined:
         chunk = replace(chunk, values=values)
         if part.reader.series_ids is self.series_ids:
             yield chunk
+            if not self._is_coarser(part):
+                self._note_newest(chunk)
             return
         for code in range(len(self.series_ids)):
             series = np.full(len(chunk.series), code, dtype=np.int32)
             yield replace(chunk, series=series, rejected=chunk.rejected if code == 0 else 0)
 
+    def _is_coarser(self, part: Part) -> bool:
+        return self._data.is_coarser(part.view.table)
+
+    def _note_newest(self, chunk: Chunk) -> None:
+        """Remember the newest reading of each series."""
+        missing = np.full(max(0, len(self.series_ids) - len(self._newest)), MISSING_TIME)
+        self._newest = np.append(self._newest, missing)
+        np.maximum.at(self._newest, chunk.series, chunk.time)
+
     def _timed(self, chunk: Chunk, part: Part) -> Chunk:
         """Return a chunk of a coarser table with when it is known, and its values held."""
         table, data = part.view.table, self._data
-        if not data.is_coarser(table) or not len(chunk.series):
+        if not self._is_coarser(part) or not len(chunk.series):
             return chunk
         own = Grid(part.view.data.frequency, part.view.data.timezone)
-        is_known_ahead = bool(part.view.data.covariates.known)
-        if not is_known_ahead and chunk.available_at is None:
-            chunk = known_when_over(chunk, own)
+        if part.view.data.covariates.known:
+            until = None
+        else:
+            until = self._until(chunk, part)
+            chunk = known_when_over(chunk, own) if chunk.available_at is None else chunk
         if not table.hold:
             return chunk
         which = np.array([name in table.hold for name in part.reader.channels])
-        return held(chunk, own, Grid(data.frequency, data.timezone), which)
+        return held(chunk, own, Grid(data.frequency, data.timezone), which=which, until=until)
+
+    def _until(self, chunk: Chunk, part: Part) -> NDArray[np.int64] | None:
+        """Return the newest reading of each row's series in the other tables; None without any."""
+        if not len(self._newest):
+            return None
+        if part.reader.series_ids is not self.series_ids:
+            return np.full(len(chunk.series), self._newest.max())
+        self._note_newest(chunk.take(np.zeros(len(chunk.series), dtype=bool)))
+        return self._newest[chunk.series]
 
 
 def read_source(data: Data, *, files: Sequence[SourceFile] | None = None) -> Reader | Joined:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from forecast.config.data import Data
 from forecast.data.chunk import Chunk, SeriesIds
 from forecast.data.tables.chosen import Chosen, require_used
-from forecast.data.tables.columns import channels_of, configured_columns
+from forecast.data.tables.columns import NoColumnError, channels_of, configured_columns
 from forecast.data.tables.delimited import CsvTable
 from forecast.data.tables.faults import Fault, Faults
 from forecast.data.tables.labels import Labels
@@ -139,7 +139,14 @@ class Reader:
         """Yield the chunks of an opened file."""
         is_csv = isinstance(table, CsvTable)
         faults = Faults(table.file.path, "line" if is_csv else "row", self._shown(table.file))
-        layout = _layout(self._data, self._state, table)
+        try:
+            layout = _layout(self._data, self._state, table)
+        except NoColumnError as error:
+            if len(self.files) == 1:
+                raise
+            raise DataError(
+                f"{error}; tables of different columns belong one by one in the list data.source"
+            ) from error
         for piece in table.pieces(layout.wanted, layout.nulls, layout.labels):
             for chunk in layout.chunks(piece, faults):
                 if not faults:  # else the rest is only counted

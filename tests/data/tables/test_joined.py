@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from forecast.config.data import Data
 from forecast.data.checks import surveyed
@@ -321,3 +322,37 @@ def test_nothing_ahead_of_a_cutoff_reaches_it_from_another_table(tmp_path: Path)
     np.testing.assert_array_equal(*seen)
     assert np.isnan(seen[0][:, 24:, 1]).all()
     assert not np.isnan(seen[0][:, :24, 1]).any()
+
+
+def test_a_held_value_is_no_newest_reading(tmp_path: Path) -> None:
+    flow = table("1h", 30, "flow", series=("a",))  # until 05:00 of the second day
+    flow.to_csv(tmp_path / "flow.csv", index=False)
+    rain = table("1D", 2, "prcp", seed=1, series=("a",))
+    rain.to_csv(tmp_path / "rain.csv", index=False)
+    rain.drop(columns="gauge").to_csv(tmp_path / "all.csv", index=False)
+    entry = {"frequency": "1d", "hold": ["prcp"]}
+    for own in ({"source": "rain.csv"}, {"source": "all.csv", "series": []}):
+        panel = panel_of(settings(tmp_path, entry | own, "flow.csv", frequency="1h"), tmp_path)
+        assert panel.observed_end().tolist() == [30]
+        right = rain.set_index("ds").prcp.reindex(flow.ds, method="ffill")
+        np.testing.assert_allclose(panel.block(0)[:, 1], right, rtol=1e-6)
+    known = {"covariates": {"known": ["prcp"]}}
+    source = [entry | {"source": "rain.csv"}, "flow.csv"]
+    panel = panel_of(settings(tmp_path, *source, frequency="1h", **known), tmp_path)
+    assert panel.length.tolist() == [48]  # a plan is known into the future
+
+
+def test_tables_of_one_folder_are_told_to_be_named_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "basin").mkdir()
+    table().to_csv(tmp_path / "basin" / "flow.csv", index=False)
+    table(column="prcp").to_csv(tmp_path / "basin" / "rain.csv", index=False)
+    with pytest.raises(DataError, match=r"no column 'prcp'.*one by one in the list data.source"):
+        panel_of(settings(tmp_path, "basin"), tmp_path)
+
+
+def test_the_example_of_the_docs_is_a_config() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tables.md").read_text(encoding="utf-8")
+    part = page.split("## Tables that belong together")[1]
+    data = Data.model_validate(yaml.safe_load(part.split("```")[1].removeprefix("yaml"))["data"])
+    assert [one.source for one in data.tables] == [("rain.csv",), ("nwp/*.parquet",)]
+    assert data.is_coarser(data.tables[0])
