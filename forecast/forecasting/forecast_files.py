@@ -7,21 +7,18 @@ the folder gets its name. Nothing here computes a forecast.
 
 import hashlib
 import json
-import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
@@ -29,13 +26,12 @@ from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
 from forecast.forecasting.fallback import join_flags
 from forecast.forecasting.published import SUCCESS, made_by_us, read_success, staging_folder
+from forecast.forecasting.row_files import KEYS, Format, is_each_once, read_rows, write_rows
 from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 
-Format = Literal["parquet", "csv"]
 SAFE = "spreadsheet_safe"  # key of the success file: ids have apostrophes before them
 TEXTS = ("unique_id", "target")
 
-KEYS = ["unique_id", "target", "step"]
 _WAIT_S = 600.0  # for the parts of other processes
 
 
@@ -183,8 +179,8 @@ class CutoffFolder:
         part = self._part(self._rank)
         return not faults_of(part.parent, {part.name: str(marker.get("sha256"))})
 
-    def write_part(self, table: pa.Table) -> None:
-        """Write this process' part beside its place.
+    def write_part(self, tables: Iterable[pa.Table]) -> None:
+        """Write this process' part beside its place, table after table as they come.
 
         Raises
         ------
@@ -196,11 +192,9 @@ class CutoffFolder:
         with self._writing():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                if self._world == 1:
-                    _write_table(self._cells(table), scratch, self._format)
-                else:
-                    _write_table(table, scratch, "parquet")
-                marker = {"rows": table.num_rows, "sha256": checksum(scratch)}
+                cells = map(self._cells, tables) if self._world == 1 else tables
+                rows = write_rows(cells, scratch, self._part_format)
+                marker = {"rows": rows, "sha256": checksum(scratch)}
                 scratch.rename(path)
                 write_whole(self._marker(self._rank), json.dumps(marker))
             except BaseException:
@@ -236,9 +230,8 @@ class CutoffFolder:
         """
         for rank in range(self._world):
             self._await(rank, wait_s)
-        parts = self._parts()
-        self._check(parts, series, rows)
-        name, digest = self._joined(parts)
+        self._check(series, rows)
+        name, digest = self._joined()
         success = {
             "rows": rows,
             "series": series,
@@ -269,27 +262,25 @@ class CutoffFolder:
                 "see output.path"
             ) from error
 
-    def _parts(self) -> pa.Table:
-        """Read what the processes wrote, in order; of one alone the keys."""
-        if self._world == 1:
-            return _read_keys(self._part(0), self._format, KEYS)
-        parts = [
-            pa.parquet.read_table(self._part(n), partitioning=None) for n in range(self._world)
-        ]
-        table = pa.concat_tables(parts).combine_chunks()
-        return pa.table(dict(zip(table.column_names, table.columns, strict=True)))
+    def _rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield what the processes wrote, in order."""
+        for rank in range(self._world):
+            yield from read_rows(self._part(rank), self._part_format, columns)
 
-    def _joined(self, parts: pa.Table) -> tuple[str, str]:
+    def _joined(self) -> tuple[str, str]:
         """Write all rows as one file, where they are not yet; return its name and checksum."""
         path = self._staging / f"part-00000.{self._format}"
         if self._world > 1:
             scratch = path.with_suffix(".tmp")
             with self._writing():
-                _write_table(self._cells(parts), scratch, self._format)
+                write_rows(map(self._cells, self._rows()), scratch, self._format)
                 scratch.rename(path)
         return path.name, checksum(path)
 
-    def _check(self, table: pa.Table, series: int, rows: int) -> None:
+    def _check(self, series: int, rows: int) -> None:
+        if is_each_once(self._rows(KEYS), series=series, rows=rows):
+            return
+        table = pa.concat_tables(self._rows(KEYS))  # in another order, or to say what is wrong
         distinct = table.group_by(KEYS).aggregate([]).num_rows
         found = pc.count_distinct(table["unique_id"]).as_py()
         if (table.num_rows, distinct, found) != (rows, rows, series):
@@ -310,37 +301,29 @@ class CutoffFolder:
             time.sleep(0.05)
 
     def _part(self, rank: int) -> Path:
-        if self._world == 1:
-            return self._staging / f"part-{rank:05d}.{self._format}"
-        return self._staging / f"part-{rank + 1:05d}.parquet"  # part 0 will be the whole
+        number = rank if self._world == 1 else rank + 1  # part 0 will be the whole
+        return self._staging / f"part-{number:05d}.{self._part_format}"
+
+    @property
+    def _part_format(self) -> Format:
+        return self._format if self._world == 1 else "parquet"
 
     def _marker(self, rank: int) -> Path:
         return self._staging / f"part-{rank:05d}.done"
 
 
-def _write_table(table: pa.Table, path: Path, file_format: Format) -> None:
-    if file_format == "parquet":
-        pa.parquet.write_table(table, path, compression="zstd")
-    else:
-        for name in ("ds", "cutoff"):
-            text = pc.strftime(table[name], format="%Y-%m-%dT%H:%M:%SZ")
-            table = table.set_column(table.schema.get_field_index(name), name, text)
-        pa.csv.write_csv(table, path)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def read_forecasts(path: Path) -> pa.Table:
     """Return the forecasts of one cutoff's folder, all parts in order."""
+    return pa.concat_tables(forecast_rows(path))
+
+
+def forecast_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the forecasts of one cutoff's folder in order, some at a time."""
     success = read_success(path)
-    parts = [path / name for name in sorted(success["checksums"])]
-    if success["format"] == "parquet":
-        return pa.concat_tables([pa.parquet.read_table(part, partitioning=None) for part in parts])
-    text = dict.fromkeys(("unique_id", "target", "model_version", "run_id", "flag"), pa.string())
-    stamps = dict.fromkeys(("ds", "cutoff"), pa.timestamp("us", tz="UTC"))
-    options = pa.csv.ConvertOptions(column_types=text | stamps, strings_can_be_null=False)
-    table = pa.concat_tables([pa.csv.read_csv(part, convert_options=options) for part in parts])
-    return _without_apostrophes(table) if success.get(SAFE) else table
+    is_quoted = success["format"] == "csv" and success.get(SAFE)
+    for name in sorted(success["checksums"]):
+        for table in read_rows(path / name, success["format"], columns):
+            yield _without_apostrophes(table) if is_quoted else table
 
 
 def _with_apostrophes(table: pa.Table) -> pa.Table:
@@ -359,15 +342,37 @@ def _with_apostrophes(table: pa.Table) -> pa.Table:
 
 
 def _without_apostrophes(table: pa.Table) -> pa.Table:
-    for name in TEXTS:
+    for name in set(TEXTS).intersection(table.column_names):
         plain = pc.replace_substring_regex(table[name], pattern="^'", replacement="")
         table = table.set_column(table.schema.get_field_index(name), name, plain)
     return table
 
 
-def _read_keys(path: Path, file_format: Format, keys: list[str]) -> pa.Table:
-    if file_format == "parquet":
-        return pa.parquet.read_table(path, columns=keys, partitioning=None)
-    types = {"unique_id": pa.string(), "target": pa.string()}
-    options = pa.csv.ConvertOptions(include_columns=keys, column_types=types)
-    return pa.csv.read_csv(path, convert_options=options)
+def first_rows(path: Path, count: int) -> list[dict[str, Any]]:
+    """Return the first rows of a cutoff's folder."""
+    kept: list[pa.Table] = []
+    for table in forecast_rows(path):
+        kept.append(table.slice(0, count - sum(one.num_rows for one in kept)))
+        if sum(one.num_rows for one in kept) == count:
+            break
+    rows: list[dict[str, Any]] = pa.concat_tables(kept).to_pylist()
+    return rows
+
+
+def flagged_series(path: Path) -> dict[str, list[str]]:
+    """Return which series of a cutoff's folder have a flag, by flag, both in order."""
+    keys = ["flag", "unique_id"]
+    found = [
+        rows.filter(pc.not_equal(rows["flag"], "")).group_by(keys).aggregate([])
+        for rows in forecast_rows(path, keys)
+    ]
+    pairs = (
+        pa.concat_tables(found)
+        .group_by(keys)
+        .aggregate([])
+        .sort_by([(k, "ascending") for k in keys])
+    )
+    names: dict[str, list[str]] = {}
+    for flag, name in zip(pairs["flag"].to_pylist(), pairs["unique_id"].to_pylist(), strict=True):
+        names.setdefault(flag, []).append(name)
+    return names

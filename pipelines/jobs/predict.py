@@ -5,6 +5,7 @@ A plain inference loop. Under torchrun each process takes its share of the serie
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,17 +19,18 @@ from forecast.forecasting.forecast_files import (
     SAFE,
     CutoffFolder,
     Provenance,
+    first_rows,
+    flagged_series,
     forecast_table,
     quantile_columns,
-    read_forecasts,
 )
-from forecast.forecasting.published import SUCCESS, remove_stale_staging
+from forecast.forecasting.published import SUCCESS, read_success, remove_stale_staging
 from forecast.forecasting.spec import index_at
 from forecast.ranks import Group, group
 from forecast.ranks.store import agree
 from forecast.text import decimals_of
 from pipelines.process.alerts import tell
-from pipelines.process.console import say, table
+from pipelines.process.console import progress, say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
 from pipelines.steps.experiment import config_fingerprint
@@ -43,7 +45,7 @@ from pipelines.tracking.last_champion import champion_or_last
 from pipelines.tracking.registry import is_cached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.data.windows.predictor import Predictor
 
-WINDOWS_AT_ONCE = 4096  # of a backfill: many cutoffs share the forward passes
+WINDOWS_AT_ONCE = 4096  # in memory: series of one cutoff, or cutoffs of a few series
 STALE_REGISTRY = "stale_registry"
 SHOWN_SERIES = 4
 SHOWN_STEPS = 24
@@ -249,48 +251,69 @@ def _folder(job: Job, cutoff: int) -> CutoffFolder:
     )
 
 
-def _tables(job: Job, cutoffs: list[int]) -> Iterator[pa.Table]:
-    """Forecast this process' series at some cutoffs in one go; yield the rows of each cutoff."""
-    if not cutoffs:
-        return
+def _tables(job: Job, cutoffs: list[int]) -> Iterator[Iterable[pa.Table]]:
+    """Forecast this process' series at some cutoffs; yield the tables of each cutoff."""
     place, count = job.group, len(job.panel.series_ids)
     first, stop = (count * rank // place.world for rank in (place.rank, place.rank + 1))
+    if len(cutoffs) == 1:
+        yield _streamed(job, cutoffs[0], first, stop)
+    elif cutoffs:  # all series of several cutoffs fit: they share the forward passes
+        rows = _forecast(job, cutoffs, first, stop)
+        each = rows.num_rows // len(cutoffs)
+        for position in range(len(cutoffs)):
+            yield [rows.slice(position * each, each)]
+
+
+def _streamed(job: Job, cutoff: int, first: int, stop: int) -> Iterator[pa.Table]:
+    """Forecast series `first` to `stop - 1` at one cutoff, some at a time."""
+    pieces = range(first, max(stop, first + 1), WINDOWS_AT_ONCE)
+    with _told(job, stop - first) as done:
+        for begin in pieces:
+            end = min(begin + WINDOWS_AT_ONCE, stop)
+            yield _forecast(job, [cutoff], begin, end)
+            done(end - first)
+
+
+def _told(job: Job, count: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show how far the forecasts are, where that takes long."""
+    if job.group.rank > 0 or count <= WINDOWS_AT_ONCE:
+        return nullcontext(lambda _: None)
+    return progress(f"forecasting {job.config.name}, series", count)
+
+
+def _forecast(job: Job, cutoffs: list[int], first: int, stop: int) -> pa.Table:
+    """Forecast series `first` to `stop - 1`, of one cutoff after the other, as rows."""
     mine = slice(first, max(stop, first + 1))  # with fewer series than processes, one for show
-    parts = [index_at(job.panel, cutoff) for cutoff in cutoffs]
-    index = WindowIndex(
-        np.concatenate([part.series[mine] for part in parts]),
-        np.concatenate([part.cutoff[mine] for part in parts]),
-    )
+    parts = [index_at(job.panel, cutoff, mine) for cutoff in cutoffs]
+    index = WindowIndex(*(np.concatenate(both) for both in zip(*parts, strict=True)))
     answer = job.model.predictor.predict(job.panel, index)
     answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series))
     rows = forecast_table(answer, job.panel, job.provenance)
-    each = rows.num_rows // len(cutoffs)
-    for position in range(len(cutoffs)):
-        yield rows.slice(position * each, each if stop > first else 0)
+    return rows if stop > first else rows.slice(0, 0)
 
 
 def _show(config: Config, path: Path, *, written: int) -> None:
-    """Print the newest cutoff's forecasts as a table and say where the files are."""
-    rows = read_forecasts(path).to_pylist()
-    names = {(row["unique_id"], row["target"]): None for row in rows}
-    shown = list(names)[:SHOWN_SERIES]
+    """Print the newest cutoff's first forecasts as a table and say where the files are."""
+    success = read_success(path)
+    total = success["series"] * len(config.data.targets)
+    rows = first_rows(path, SHOWN_SERIES * (success["rows"] // total))
+    names = list(dict.fromkeys((row["unique_id"], row["target"]) for row in rows))
     low, high = _outer_levels(rows[0])
     zone = ZoneInfo(config.data.timezone)
     digits = decimals_of(row[high] - row[low] if low else abs(row["y_hat"]) / 100 for row in rows)
     lines: dict[int, list[object]] = {}
     for row in rows:
-        if (row["unique_id"], row["target"]) in shown and row["step"] <= SHOWN_STEPS:
+        if row["step"] <= SHOWN_STEPS:
             stamp = row["ds"].astimezone(zone).strftime("%Y-%m-%d %H:%M")
             band = f" [{row[low]:,.{digits}f}, {row[high]:,.{digits}f}]" if low else ""
             lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:,.{digits}f}{band}")
     share = round(100 * (float(high[1:]) - float(low[1:]))) if low else 0
     title = f"{config.name}: forecast" + (f" with {share} % interval" if low else "")
-    heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in shown]
+    heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in names]
     table(title, [f"time ({config.data.timezone})", *heads], list(lines.values()))
-    if len(names) > len(shown):
-        say(f"and {len(names) - len(shown)} series more")
-    for flag in sorted({row["flag"] for row in rows} - {""}):
-        flagged = sorted({row["unique_id"] for row in rows if row["flag"] == flag})
+    if total > len(names):
+        say(f"and {total - len(names)} series more")
+    for flag, flagged in flagged_series(path).items():
         more = f" and {len(flagged) - 5} more" if len(flagged) > 5 else ""
         say(f"flag {flag}: {', '.join(flagged[:5])}{more}")
     say(f"wrote {path}" if written == 1 else f"wrote {written} cutoffs up to {path}")

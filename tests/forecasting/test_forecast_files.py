@@ -9,14 +9,18 @@ import pytest
 
 from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
+from forecast.forecasting import row_files
 from forecast.forecasting.forecast_files import (
     CutoffFolder,
     Provenance,
     cutoff_name,
+    first_rows,
+    flagged_series,
     forecast_table,
     read_forecasts,
 )
 from forecast.forecasting.published import SUCCESS, forecast_faults, remove_stale_staging
+from forecast.forecasting.row_files import is_each_once
 from tests.builders import panel_of
 from tests.killed import full_disk, killed, killed_at
 
@@ -47,7 +51,7 @@ def folder(root, **changes):
 
 def write(root, *, series=4, **changes):
     one = folder(root, **changes)
-    one.write_part(forecast_table(forecast(range(series)), panel(series), PROVENANCE))
+    one.write_part([forecast_table(forecast(range(series)), panel(series), PROVENANCE)])
     return one.finish(series=series, rows=series * T * H)
 
 
@@ -110,7 +114,7 @@ def test_what_is_done_is_known(tmp_path):
 
 def test_until_it_is_whole_the_folder_has_no_name(tmp_path):
     one = folder(tmp_path)
-    one.write_part(forecast_table(forecast(range(3)), panel(), PROVENANCE))
+    one.write_part([forecast_table(forecast(range(3)), panel(), PROVENANCE)])
     with pytest.raises(DataError, match=r"18 rows, 18 distinct .* 3 series where 24 rows of 4"):
         one.finish(series=4, rows=24)
     assert not (tmp_path / cutoff_name(CUTOFF_NS)).exists()
@@ -127,12 +131,12 @@ def test_a_newer_version_replaces_the_folder_whole(tmp_path):
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
 def test_many_processes_write_the_bytes_of_one(tmp_path, file_format):
     alone = folder(tmp_path / "alone", file_format=file_format)
-    alone.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    alone.write_part([forecast_table(forecast(range(4)), panel(), PROVENANCE)])
     expected = alone.finish(series=4, rows=24)
     parts = ([0], [], [1, 2, 3])
     ranks = [folder(tmp_path, rank=rank, world=3, file_format=file_format) for rank in range(3)]
     for one, series in zip(ranks, parts, strict=True):
-        one.write_part(forecast_table(forecast(series), panel(), PROVENANCE))
+        one.write_part([forecast_table(forecast(series), panel(), PROVENANCE)])
     path = ranks[0].finish(series=4, rows=24)
     names = sorted(file.name for file in path.iterdir())
     assert names == [SUCCESS, f"part-00000.{file_format}"]
@@ -143,14 +147,14 @@ def test_many_processes_write_the_bytes_of_one(tmp_path, file_format):
 def test_a_series_written_twice_is_refused(tmp_path):
     ranks = [folder(tmp_path, rank=rank, world=2) for rank in range(2)]
     for one, series in zip(ranks, ([0, 1, 2], [2]), strict=True):
-        one.write_part(forecast_table(forecast(series), panel(), PROVENANCE))
+        one.write_part([forecast_table(forecast(series), panel(), PROVENANCE)])
     with pytest.raises(DataError, match="24 rows, 18 distinct"):
         ranks[0].finish(series=4, rows=24)
 
 
 def test_a_part_that_never_comes_is_named(tmp_path):
     one = folder(tmp_path, rank=0, world=2)
-    one.write_part(forecast_table(forecast([0]), panel(), PROVENANCE))
+    one.write_part([forecast_table(forecast([0]), panel(), PROVENANCE)])
     with pytest.raises(DataError, match="process 1 of 2 wrote no part"):
         one.finish(series=4, rows=24, wait_s=0.1)
 
@@ -158,7 +162,7 @@ def test_a_part_that_never_comes_is_named(tmp_path):
 def test_parts_of_an_interrupted_run_are_kept(tmp_path):
     one = folder(tmp_path)
     assert not one.has_part()
-    one.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    one.write_part([forecast_table(forecast(range(4)), panel(), PROVENANCE)])
     again = folder(tmp_path)
     assert again.has_part()
     assert again.finish(series=4, rows=24).is_dir()
@@ -228,7 +232,7 @@ def test_where_folders_cannot_be_exchanged_a_kill_in_between_is_made_good(tmp_pa
 
 def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path):
     one = folder(tmp_path)
-    one.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    one.write_part([forecast_table(forecast(range(4)), panel(), PROVENANCE)])
     theirs = one.staging.parent / "mine" / "part-00000.parquet"
     theirs.parent.mkdir()
     theirs.write_text("mine")
@@ -258,13 +262,13 @@ def test_a_damaged_part_is_not_done_and_named(tmp_path):
 
 def test_a_damaged_part_of_an_interrupted_run_is_written_again(tmp_path):
     one = folder(tmp_path)
-    one.write_part(forecast_table(forecast(range(4)), panel(), PROVENANCE))
+    one.write_part([forecast_table(forecast(range(4)), panel(), PROVENANCE)])
     (one.staging / "part-00000.parquet").write_bytes(b"")
     assert not one.has_part()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("forecast.forecasting.forecast_files.os.fsync", full_disk)
+    monkeypatch.setattr("forecast.forecasting.row_files.os.fsync", full_disk)
     with pytest.raises(DataError, match="No space left on device"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -275,8 +279,54 @@ def test_ids_that_a_spreadsheet_would_compute_are_texts_in_csv_and_come_back(tmp
     table = forecast_table(forecast(range(4)), panel(), PROVENANCE).slice(0, 6)
     table = table.set_column(0, "unique_id", pa.array(ids))
     one = folder(tmp_path, file_format="csv", facts={"spreadsheet_safe": True})
-    one.write_part(table)
+    one.write_part([table])
     path = one.finish(series=6, rows=6)
     first = [line.split(",")[0] for line in (path / "part-00000.csv").read_text().splitlines()]
     assert first[1:] == [f'"{text}"' for text in ("'=1+1", "'+a", "'-b", "'@c", "''d", "e=1")]
     assert read_forecasts(path)["unique_id"].to_pylist() == list(ids)
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_the_bytes_do_not_depend_on_how_many_rows_come_at_a_time(
+    tmp_path, monkeypatch, file_format
+):
+    monkeypatch.setattr(row_files, "ROWS", 7)  # several groups of rows
+    whole = forecast_table(forecast(range(4)), panel(), PROVENANCE)
+    found = {}
+    for size in (1, 5, 7, 24):
+        one = folder(tmp_path / str(size), file_format=file_format)
+        one.write_part(whole.slice(row, size) for row in range(0, 24, size))
+        part = one.finish(series=4, rows=24) / f"part-00000.{file_format}"
+        found[size] = part.read_bytes()
+        assert read_forecasts(part.parent).equals(whole)
+    assert len(set(found.values())) == 1
+
+
+def test_each_once_says_what_a_set_of_keys_says(monkeypatch):
+    monkeypatch.setattr(row_files, "ROWS", 6)
+    whole = forecast_table(forecast(range(4)), panel(), PROVENANCE)
+    for size in (1, 6, 11, 24):
+        tables = [whole.slice(row, size) for row in range(0, 24, size)]
+        assert is_each_once(tables, series=4, rows=24)
+    twice = whole.take([*range(23), 22])  # the last step is missing, another there twice
+    again = whole.take([*range(18), *range(6)])  # the first series once more
+    swapped = whole.take([0, 6, *range(1, 6), *range(7, 24)])
+    for wrong in (twice, again, swapped, whole.slice(0, 18), whole.slice(0, 0)):
+        assert not is_each_once([wrong], series=4, rows=24)
+    assert not is_each_once([whole], series=3, rows=24)
+
+
+def test_flagged_series_and_first_rows_are_those_of_the_whole_table(tmp_path):
+    flag = np.array([["late", ""], ["", ""], ["late", "late:7"], ["", "late"]])
+    answer = replace(forecast([3, 0, 1, 2]), flag=flag)
+    one = folder(tmp_path)
+    one.write_part([forecast_table(answer, panel(), PROVENANCE)])
+    path = one.finish(series=4, rows=24)
+    rows = read_forecasts(path).to_pylist()
+    assert first_rows(path, 5) == rows[:5]
+    wanted = {}
+    for row in rows:
+        if row["flag"]:
+            wanted.setdefault(row["flag"], set()).add(row["unique_id"])
+    assert wanted
+    assert flagged_series(path) == {flag: sorted(ids) for flag, ids in sorted(wanted.items())}

@@ -117,6 +117,26 @@ def test_a_backfill_gives_what_single_cutoffs_give(predicted):
     assert bytes_of(one) == filled
 
 
+def test_series_forecast_one_by_one_give_the_same_bytes(predicted):
+    whole = bytes_of(predicted / NEWEST)
+    for path in (predicted / NEWEST).iterdir():
+        path.unlink()
+    code = (
+        "import pipelines.jobs.predict as job; job.WINDOWS_AT_ONCE = 1\n"
+        "from pipelines.cli import main; main(['predict', 'tiny.yaml'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=predicted,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "series: 3/3" in done.stdout
+    assert bytes_of(predicted / NEWEST) == whole
+
+
 def test_processes_share_the_series_and_write_the_same_bytes(predicted):
     alone = bytes_of(predicted / NEWEST)
     for path in (predicted / NEWEST).iterdir():
