@@ -311,8 +311,8 @@ TIME_CASES = [
     ),
     Case(
         "far-future-stamp",
-        3,
-        ("readings.csv", "2924"),
+        0,
+        ("readings.csv", "line 4", "a 2250", "set aside"),
         table=line(4, "a,2924-01-01T02:00:00Z,10,3"),
     ),
 ]

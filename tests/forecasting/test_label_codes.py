@@ -84,7 +84,7 @@ def test_a_forecast_does_not_depend_on_the_order_of_labels_and_says_what_it_neve
     assert set(other.flag.ravel()) == {""}
     hail = forecaster.predict(table_of(["dry", "rain", "snow", "hail"], hail=True), index)
     np.testing.assert_array_equal(hail.point[0], expected.point[0])
-    assert hail.flag.ravel().tolist() == ["", "unseen:past0"]
+    assert hail.flag.ravel().tolist() == ["", "late:past0:10;unseen:past0"]
     blank = trained_on.values.copy()
     blank[-10:, 1] = np.nan
     without = forecaster.predict(dataclasses.replace(trained_on, values=blank), index)

@@ -27,7 +27,8 @@ class _Visits(NamedTuple):
     `before` and `after` are 1 where the row there is earlier and later than the visit, -1 where
     it is the other way round, 0 where the series has none; `back`, `up`, `same` and `thrice` count
     how often the clock goes back, on, stands still, or stands still for a third row. `overall` is 1
-    where most rows of the series run forward, -1 where backwards.
+    where most rows of the series run forward, -1 where backwards; `twice` says that the second half
+    holds the times of the first.
     """
 
     begin: Ints
@@ -39,6 +40,7 @@ class _Visits(NamedTuple):
     same: Ints
     thrice: Ints
     overall: Ints
+    twice: Bools
 
     @property
     def forward(self) -> Ints:
@@ -199,7 +201,18 @@ def _visits(series: NDArray[np.int32], time: Ints, night: Ints) -> _Visits:
         same=_count_within(stands, begin, stop - 1),
         thrice=_count_within(stands[1:] & stands[:-1], begin, np.maximum(stop - 2, begin)),
         overall=np.sign(ups - backs),
+        twice=_are_twice(time, begin, stop),
     )
+
+
+def _are_twice(time: Ints, begin: Ints, stop: Ints) -> Bools:
+    """Return which slices hold the same times in their second half as in their first."""
+    half = (stop - begin) // 2
+    first = _rows(begin, begin + half)
+    differs = time[first] != time[first + np.repeat(half, half)]
+    edges = np.append(0, np.cumsum(half))
+    found: Bools = ((stop - begin) % 2 == 0) & (_count_within(differs, edges[:-1], edges[1:]) == 0)
+    return found
 
 
 def _count_within(mask: Bools, begin: Ints, stop: Ints) -> Ints:
@@ -218,7 +231,8 @@ def _judge(visits: _Visits) -> tuple[Bools, Bools]:
     beside = ~is_forward & (visits.same > 0) & ((visits.back > 0) | (visits.same > 1))
     alone = (against == 0) & (visits.same == 0)
     has_row_around = (visits.before != 0) | (visits.after != 0)  # else nothing says which way
-    clear = ((against == 1) & has_row_around) | ((against == 0) & ~beside & (visits.thrice == 0))
+    is_told = has_row_around | visits.twice
+    clear = ((against == 1) & is_told) | ((against == 0) & ~beside & (visits.thrice == 0))
     is_one_row = visits.stop - visits.begin == 1
     return ~is_one_row & ((visits.forward == 0) | ~clear), alone
 

@@ -23,7 +23,7 @@ def test_the_page_shows_the_error_beside_others_and_the_newest_whole_forecast(
     for cutoff in ("2013-12-29T23-00Z", "2013-12-30T23-00Z"):  # the third is not whole
         (tmp_path / f"cutoff={cutoff}" / "_SUCCESS.json").write_text("{}", encoding="utf-8")
     metrics = {"test_mae": 3.25, "test_seasonal_naive_mae": 6.7, "test_persistence_mae": 5.5}
-    bundle = {"origin": {"metrics": metrics}}
+    bundle = {"schema_version": 1, "origin": {"metrics": metrics}}
     (tmp_path / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
     monkeypatch.setattr(tracking, "champion_bundle", lambda _: ChampionBundle(tmp_path, 3, "run"))
     quickstart.run(config)
