@@ -1,1 +1,1 @@
-"""Recurrent forecasters in pure torch; know neither files nor configs."""
+"""Recurrent forecasters in pure torch."""

@@ -1,4 +1,4 @@
-"""What a network is built from, as plain values: stored in the bundle, built again from it."""
+"""What a network is built from, as plain values: stored in the bundle, rebuilt from it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -18,10 +18,10 @@ from forecast.vocabulary import (
 
 
 class _Stored:
-    """Plain values to JSON and back; what an older program did not store takes its default."""
+    """Converts plain values to JSON and back; a value an older bundle lacks takes its default."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Return plain values that JSON can hold."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
@@ -31,7 +31,7 @@ class _Stored:
         Raises
         ------
         ValueError
-            When a value is named that this program does not know.
+            When `content` has a name that is not a field.
         """
         names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         if unknown := sorted(content.keys() - names):
@@ -55,7 +55,7 @@ class HeadSpec(_Stored):
     levels
         Rising quantile levels; read by "point_quantile".
     loss
-        What trains the point of "point_quantile" and "point".
+        Loss of the point of "point_quantile" and "point".
     components
         Components of the mixture.
     categories
@@ -74,16 +74,16 @@ class HeadSpec(_Stored):
 
 @dataclass(frozen=True)
 class Architecture(_Stored):
-    """An untrained network but for its head.
+    """Everything that defines a network except its head and its weights.
 
     Attributes
     ----------
     kind
-        "segment": few long recurrent steps and the whole horizon decoded in parallel, the
-        accurate one. "direct": all horizon steps at once from the last state. "recursive": one
-        step after the other, fed its own outputs. "encoder_decoder": the same by a second net
+        "segment": few long recurrent steps and the whole horizon decoded in parallel; the most
+        accurate. "direct": all horizon steps at once from the last state. "recursive": one step
+        after the other, fed its own outputs. "encoder_decoder": the same, by a second network
         that starts from the state of the first. "aligned": each step from the known covariates
-        up to it, without the target's history.
+        up to that step, without the target's history.
     context_length, horizon
         Steps read, steps forecast.
     target_count, past_count, known_count, static_count
@@ -91,14 +91,16 @@ class Architecture(_Stored):
     cell, hidden_size, layers, dropout, forget_bias, initial_state, peepholes, output_identity
         The recurrent stack, see `CellOptions`.
     normalization
-        What each window is reduced by.
+        Location and scale by which each window is normalized, see `window_scale`.
     static_into
-        How static covariates enter, see `StaticEntry`; "segment" has its own way.
+        How static covariates enter, see `StaticEntry`; ignored by "segment", which sets the
+        initial state from them.
     teacher_forcing, teacher_forcing_steps
-        Share of true values fed to "recursive" and "encoder_decoder" in training, from first to
-        last over that many batches: (1, 1) is all, (0, 0) none.
+        First and last share of true values fed to "recursive" and "encoder_decoder" in training,
+        and the number of batches over which the share moves from one to the other: (1, 1) feeds
+        only true values, (0, 0) none.
     segment_length
-        Steps in one recurrent step of "segment"; chosen from context and horizon where None.
+        Readings per recurrent step of "segment"; chosen from context and horizon where None.
     linear
         Whether "segment" starts from a closed-form linear path; `fit_linear` fits it.
     seasons
@@ -107,10 +109,10 @@ class Architecture(_Stored):
     known_names
         Names of the known channels: the linear path reads the phase of day and week from them.
     tabled_count
-        Known channels, the leading ones, that come from tables: "segment" takes out their effect.
+        Number of leading known channels that come from tables; "segment" removes their effect.
     ensemble
-        Members, each with its own random weights, whose forecasts are averaged; the first is what
-        one alone would be.
+        Number of members, each with its own random weights, whose forecasts are averaged. The
+        first member equals a network trained without an ensemble.
     """
 
     kind: Kind
@@ -140,7 +142,7 @@ class Architecture(_Stored):
     ensemble: int = 1
 
     def difference(self, other: "Architecture") -> str:
-        """Return what is another in `other`, as `name here and there`."""
+        """Return the fields that differ in `other`, each as `name VALUE there and VALUE here`."""
         return ", ".join(
             f"{name} {there} there and {here} here"
             for name, here in asdict(self).items()

@@ -1,4 +1,4 @@
-"""The one place where names become models and heads; knows no configuration object."""
+"""Builds models and heads from their names."""
 
 from typing import get_args
 
@@ -34,14 +34,14 @@ from forecast.vocabulary import (
 
 
 def build_head(spec: HeadSpec) -> Head:
-    """Give the head of a specification.
+    """Return the head of a specification.
 
     Raises
     ------
     ConfigError
-        When "categorical" is asked for with fewer than two classes.
+        When "categorical" has fewer than two classes.
     ValueError
-        When there is no such head.
+        When the head's name is unknown.
     """
     match spec.name:
         case "point_quantile":
@@ -67,12 +67,12 @@ def build_head(spec: HeadSpec) -> Head:
 
 
 def build_model(architecture: Architecture, head: Head) -> nn.Module:
-    """Give an untrained network whose outputs mean what `head` says.
+    """Return an untrained network whose outputs `head` interprets.
 
     Raises
     ------
     ValueError
-        When there is no such kind.
+        When the kind is unknown.
     """
     count = architecture.ensemble
     if count == 1:
@@ -81,7 +81,7 @@ def build_model(architecture: Architecture, head: Head) -> nn.Module:
 
 
 def _member(a: Architecture, head: Head) -> nn.Module:
-    """Give one network."""
+    """Return one network."""
     sizes = WindowSizes(
         a.context_length, a.horizon, a.target_count, a.past_count, a.known_count, a.static_count
     )

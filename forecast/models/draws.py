@@ -1,7 +1,7 @@
-"""Random draws that are the same however many processes share a batch; keeps no random state.
+"""Random draws that are the same however many processes share a batch.
 
-Where processes share a batch, each draws for all of it, from the same seed, and keeps what belongs
-to its own windows: a training has one result, whatever the number of devices.
+Each process draws for the whole batch, from the same seed, and keeps the rows of its own windows.
+A training therefore has one result, whatever the number of devices.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class Rows(NamedTuple):
 
     @property
     def own(self) -> int:
-        """How many these are."""
+        """Number of these windows."""
         return len(range(self.rank, self.whole, self.world))
 
 
@@ -31,7 +31,7 @@ _rows: ContextVar[Rows | None] = ContextVar("rows", default=None)
 
 @contextmanager
 def rows_of_batch(rows: Rows | None) -> Iterator[None]:
-    """Say which windows of the whole batch are here, while the block runs; None for all."""
+    """Set which windows of the batch this process holds, while the block runs; None means all."""
     token = _rows.set(rows)
     try:
         yield
@@ -40,7 +40,7 @@ def rows_of_batch(rows: Rows | None) -> Iterator[None]:
 
 
 class Dropout(nn.Module):
-    """Dropout (Srivastava et al. 2014) of tensors whose axis `windows` counts windows.
+    """Dropout (Srivastava et al. 2014) of tensors whose windows lie along axis `windows`.
 
     Each window may fill several neighbouring entries of that axis.
     """
@@ -50,7 +50,7 @@ class Dropout(nn.Module):
         self.share, self.windows = share, windows
 
     def forward(self, values: Tensor) -> Tensor:
-        """Set a share of the values to 0 in training, and scale the others up."""
+        """Set a share of the values to 0 in training, and scale up the others."""
         if not self.training or not self.share:
             return values
         kept = 1.0 - self.share

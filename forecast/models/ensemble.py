@@ -1,8 +1,8 @@
-"""Forecasters that differ in their random start alone, asked together; trains nothing.
+"""An ensemble: members that differ only in their random start.
 
-The members share no weights and do not see each other: each is trained on the loss of its own
-forecast (`Network.loss`), and a member that feeds back its forecasts feeds back its own. What
-differs between them is mostly noise, which their mean reduces (Lakshminarayanan et al. 2017).
+Members share no weights. Each is trained on the loss of its own forecast (`Network.loss`), and a
+recursive member is fed its own outputs. What differs between members is mostly noise, which
+averaging reduces (Lakshminarayanan et al. 2017).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from forecast.models.strategies.segment import Segment
 
 
 class Ensemble(nn.Module):
-    """Several forecasters; its forecast is theirs, averaged as the head says (`Head.average`)."""
+    """Several forecasters whose forecasts `Head.average` combines into one."""
 
     def __init__(self, head: Head, members: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Ensemble(nn.Module):
         Parameters
         ----------
         past, known, static, target : Tensor
-            As every member reads them.
+            Passed to every member.
 
         Returns
         -------
@@ -39,10 +39,10 @@ class Ensemble(nn.Module):
 
 
 def members_of(model: nn.Module) -> list[nn.Module]:
-    """Give the members of an ensemble; any other forecaster is its own only member."""
+    """Return the members of an ensemble; any other forecaster is its own only member."""
     return list(model.members) if isinstance(model, Ensemble) else [model]
 
 
 def segments_of(model: nn.Module) -> list[Segment]:
-    """Give the members that are segment forecasters: all of them or none."""
+    """Return the members if they are segment forecasters, else an empty list."""
     return [member for member in members_of(model) if isinstance(member, Segment)]

@@ -1,7 +1,7 @@
 """A model with its head and scaler: batches of raw readings in, raw forecasts out.
 
-It scales inputs by the train statistics, and puts points and quantiles back into the target's
-units. It learns nothing of its own and knows neither panels nor files.
+It scales inputs by the train statistics, and converts points and quantiles back to the target's
+units.
 
 Letters: B batch, L context, H horizon, T targets, O head outputs, Q quantile levels.
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Network(nn.Module):
-    """What is trained, saved and asked for forecasts.
+    """The module that is trained, saved and used to forecast.
 
     Parameters
     ----------
     model
         Maps scaled inputs to head parameters (B, H, T, O).
     head
-        Reads losses, points and quantiles from those.
+        Computes losses, points and quantiles from those.
     scaler
         Train statistics, targets first, then past and known covariates.
     target_count, past_count
@@ -72,16 +72,16 @@ class Network(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Head parameters in scaled units, (B, H, T, O); the target is not looked at."""
+        """Head parameters in scaled units, (B, H, T, O); the target is not read."""
         past, known, static, _ = self.scaled(batch)
         params: Tensor = self.model(past, known, static)
         return params
 
     def judged(self, batch: Batch) -> Tensor:
-        """Head parameters as for windows that nothing was fitted to, those of train included.
+        """Head parameters as out-of-sample, also for windows of train.
 
-        Where the model has fits without each fold of train, a window of train gets the one without
-        its own; a later window the one to all.
+        Where the model holds one fit per left-out fold of train, a window of train is forecast by
+        the fit without its own fold, and a later window by the fit to all folds.
         """
         if self.folds is None:
             params: Tensor = self(batch)
@@ -105,9 +105,9 @@ class Network(nn.Module):
         )
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the head's loss, a mean over the observed targets; the model may see them too.
+        """Return the head's mean loss over the observed targets, which teacher forcing may read.
 
-        Of an ensemble it is the mean of the losses that its members' own forecasts have.
+        For an ensemble, the mean of its members' losses.
         """
         inputs: tuple[Tensor, ...] = self.scaled(batch)
         target = inputs[-1]
@@ -142,5 +142,5 @@ class Network(nn.Module):
 
 
 def _rows(table: Tensor, row: Tensor) -> Tensor:
-    """Give the rows (B, 1, C) of a table, or its only one (1, 1, C) for all."""
+    """Give the rows (B, 1, C) of a table; a table of one row gives (1, 1, C) for all."""
     return table[:, None] if len(table) == 1 else table[row][:, None]

@@ -1,7 +1,7 @@
-"""Weights from another run: those that fit are taken, chosen parts are frozen; trains nothing.
+"""Transfer learning: copy the weights of another run that fit, freeze chosen parts of the network.
 
-A forecaster names its parts in `parts`: "embedding" (how static covariates and segments enter),
-"recurrent" and "head" (what turns states into outputs), each a list of its submodules.
+`parts` of a forecaster lists the submodules of each part: "embedding" (what reads static
+covariates and segments), "recurrent", and "head" (what turns states into outputs).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ PARTS: tuple[Part, ...] = ("embedding", "recurrent", "head")
 
 
 class Transferred(NamedTuple):
-    """Names of the weights that were taken, and of those that stay as they were."""
+    """Names of the weights that were copied, and of those that kept their own values."""
 
     taken: tuple[str, ...]
     left: tuple[str, ...]
 
 
 def part_names(model: nn.Module, part: str) -> tuple[str, ...]:
-    """Give the names of a part's weights.
+    """Return the names of a part's weights.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def part_names(model: nn.Module, part: str) -> tuple[str, ...]:
 def take_weights(
     model: nn.Module, weights: Mapping[str, Tensor], *, parts: Sequence[str] = PARTS
 ) -> Transferred:
-    """Copy what fits, by name and shape, into the chosen parts.
+    """Copy the weights that agree in name and shape into the chosen parts.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def take_weights(
     Raises
     ------
     ModelError
-        When a part is not there, or none of its weights fits.
+        When the forecaster lacks a part, or none of the part's weights fits.
     """
     own = model.state_dict()
     taken: list[str] = []
@@ -82,12 +82,12 @@ def take_weights(
 
 
 def freeze(model: nn.Module, parts: Sequence[str]) -> tuple[str, ...]:
-    """Keep the weights of the chosen parts from being trained; give their names.
+    """Freeze the weights of the chosen parts; return their names.
 
     Raises
     ------
     ModelError
-        When a part is not there, or nothing would be left to train.
+        When the forecaster lacks a part, or no weight would be left to train.
     """
     frozen = {name for part in parts for name in part_names(model, part)}
     weights = dict(model.named_parameters())
@@ -101,7 +101,7 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _why(names: Sequence[str], own: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> str:
-    """Say of the first weight of `names` how it differs."""
+    """Return how the first weight of `names` differs, in words."""
     name = names[0]
     if name not in there:
         return f"{name} is not among the other run's weights"

@@ -1,1 +1,1 @@
-"""Heads: from the state of a network to points, quantiles and distributions."""
+"""Heads: from the outputs of a network to points, quantiles and distributions."""

@@ -1,6 +1,6 @@
-"""Heads that give a whole distribution a step, trained by its likelihood; hold no weights.
+"""Heads that give a distribution for each step, trained by maximum likelihood.
 
-Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels, M components.
+Shapes: B batch, H horizon, T targets, O raw numbers per step, Q quantile levels, M components.
 """
 
 import math
@@ -19,7 +19,7 @@ from forecast.models.heads.quantile_functions import (
 )
 
 SMALLEST_SPREAD = 1e-4
-"""Floor of a spread in window units: no likelihood grows without bound on a constant series."""
+"""Floor of a spread in window units; without it the likelihood of a constant series is infinite."""
 
 
 def _spread(raw: Tensor, scale: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class GaussianHead:
         return observed_mean(loss, ~torch.isnan(target))
 
     def point(self, params: Tensor) -> Tensor:
-        """Give the mean, which is the median too."""
+        """Give the mean, which is also the median."""
         return params[..., 0]
 
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
@@ -106,8 +106,9 @@ class StudentTHead:
     def average(self, params: Sequence[Tensor]) -> Tensor:
         """Give the mean location and scale, and the harmonic mean of the degrees of freedom.
 
-        A quantile is nearly linear in 1 / freedom (Cornish & Fisher 1938): one network that is
-        sure of a normal distribution does not take the tails of the others away.
+        A quantile is nearly linear in 1 / freedom (Cornish & Fisher 1938). With the plain mean,
+        one member that is sure of a normal distribution (very many degrees of freedom) would
+        remove the tails of all others.
         """
         mean = mean_of(params)
         tails = mean_of([1 / one[..., 2:] for one in params])
@@ -126,7 +127,7 @@ class NegativeBinomialHead:
     raw_target: bool = field(default=True, init=False)
 
     def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:  # noqa: ARG002
-        """Give (mean, dispersion) in counts; the window's scale is not read."""
+        """Give (mean, dispersion) in counts; `scale` is unused."""
         level = (1.0 + location.clamp(min=0.0)).unsqueeze(-1)
         spread = F.softplus(raw) + SMALLEST_SPREAD
         return torch.cat([level * spread[..., :1], spread[..., 1:] / level.sqrt()], dim=-1)
@@ -216,13 +217,13 @@ class AsymmetricLaplaceHead:
             return (weight.exp() * torch.where(distance <= 0, below, above)).sum(-1)
 
         solved = bisect(cdf, own.amin(-1), own.amax(-1), level.squeeze(-1))
-        return solved.cummax(dim=-1).values  # rounding alone could turn two around
+        return solved.cummax(dim=-1).values  # rounding could make two neighbours cross
 
     def average(self, params: Sequence[Tensor]) -> Tensor:
-        """Mix all components: those of one network are in no order that another one keeps.
+        """Mix the components of all networks, whose order differs from network to network.
 
-        The density is the mean of the densities, params then hold more components, and the point
-        is the mean of the points.
+        The density is the mean of the densities and the point the mean of the points; params then
+        hold more components.
         """
         each = [one.chunk(4, dim=-1) for one in params]
         middle, spread, tilt, weight = (torch.cat(part, dim=-1) for part in zip(*each, strict=True))
@@ -231,10 +232,10 @@ class AsymmetricLaplaceHead:
 
 @dataclass(frozen=True)
 class CategoricalHead:
-    """One of several classes a step, as codes 0 .. categories - 1; params are log-probabilities.
+    """One class per step, as codes 0 .. categories - 1; params are log-probabilities.
 
-    Targets are codes, unscaled. The point is the most probable code; quantiles are those of the
-    codes, of use where their order means something.
+    Targets are codes, unscaled. The point is the most probable code. Quantiles are quantiles of
+    the codes, which mean something only where the classes are ordered.
     """
 
     categories: int
@@ -242,11 +243,11 @@ class CategoricalHead:
 
     @property
     def size(self) -> int:
-        """One number a class."""
+        """One number per class."""
         return self.categories
 
     def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:  # noqa: ARG002
-        """Give log-probabilities; codes have neither location nor scale."""
+        """Give log-probabilities; `location` and `scale` are unused."""
         return raw.log_softmax(dim=-1)
 
     def loss(self, params: Tensor, target: Tensor) -> Tensor:
@@ -259,11 +260,11 @@ class CategoricalHead:
         return params.argmax(dim=-1).to(params.dtype)
 
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
-        """Give the smallest code whose cumulated probability reaches each level."""
+        """Give the smallest code whose cumulative probability reaches each level."""
         reached = params.exp().cumsum(-1).unsqueeze(-2) >= levels.to(params.dtype).unsqueeze(-1)
         reached[..., -1] = True  # the sum of probabilities may round below 1
         return reached.to(torch.uint8).argmax(dim=-1).to(params.dtype)
 
     def average(self, params: Sequence[Tensor]) -> Tensor:
-        """Average probabilities: a mean of codes would be a class that nobody named."""
+        """Average probabilities: the mean of two codes would be an unrelated third class."""
         return torch.stack(list(params)).logsumexp(dim=0) - math.log(len(params))

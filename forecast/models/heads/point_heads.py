@@ -1,8 +1,8 @@
-"""Heads that turn raw network outputs into points and quantiles; hold no weights.
+"""Heads that turn raw network outputs into points and quantiles.
 
-They do not normalise: a window's location and scale are given to `place`.
+`place` takes each window's location and scale, which the model has computed.
 
-Shapes: B batch, H horizon, T targets, O raw numbers a step, Q quantile levels.
+Shapes: B batch, H horizon, T targets, O raw numbers per step, Q quantile levels.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from forecast.vocabulary import DECILES, PointLoss
 
 @runtime_checkable
 class Head(Protocol):
-    """What every head answers; `params` are always in scaled units."""
+    """What every head implements; `params` are always in scaled units."""
 
     @property
     def size(self) -> int:
-        """O, the raw numbers a step and target that the network must give."""
+        """O, the raw numbers that the network must give per step and target."""
 
     @property
     def raw_target(self) -> bool:
@@ -36,7 +36,7 @@ class Head(Protocol):
         """
 
     def loss(self, params: Tensor, target: Tensor) -> Tensor:
-        """Mean loss over the observed targets (B, H, T); NaN targets carry none."""
+        """Mean loss over the observed targets (B, H, T); NaN targets are left out."""
 
     def point(self, params: Tensor) -> Tensor:
         """Give the point forecast, (B, H, T)."""
@@ -45,26 +45,26 @@ class Head(Protocol):
         """Give the values at `levels` (Q,), (B, H, T, Q), never decreasing along Q."""
 
     def average(self, params: Sequence[Tensor]) -> Tensor:
-        """Give one forecast from those of several networks, as params that this head reads.
+        """Average the params of several networks into params of this head.
 
-        Its quantiles are the means of theirs, or close to that (Vincent 1912), except where a
-        quantile says little: mixtures and classes average probabilities.
+        Quantiles of the result are the means of the networks' quantiles, or close to them
+        (Vincent 1912). Mixtures and classes average probabilities instead.
         """
 
 
 def mean_of(params: Sequence[Tensor]) -> Tensor:
-    """Average, adding one after the other: what rises in each still rises after rounding."""
+    """Average by adding one after the other, so that quantiles still rise after rounding."""
     return sum(params[1:], start=params[0]) / len(params)
 
 
 def observed_mean(loss: Tensor, observed: Tensor) -> Tensor:
-    """Average `loss` where `observed`; zero, with zero gradients, where nothing is."""
+    """Average `loss` where `observed`; zero, with zero gradients, if nothing is observed."""
     return (loss * observed).sum() / observed.sum().clamp(min=1)
 
 
 @lru_cache
 def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Send numbers to a device once: sent in every step, it would have to be waited for."""
+    """Send numbers to a device once; a copy in every step would make the CPU wait for the GPU."""
     return torch.tensor(values, dtype=dtype, device=device)
 
 
@@ -90,7 +90,7 @@ def interpolate_levels(values: Tensor, knots: Sequence[float], levels: Tensor) -
     Raises
     ------
     ValueError
-        When a level lies outside the trained ones: there is nothing to read it from.
+        When a level lies outside the trained ones.
     """
     known = torch.tensor(knots, dtype=levels.dtype, device=levels.device)
     if levels.shape == known.shape and torch.equal(levels, known):
@@ -110,7 +110,7 @@ def interpolate_levels(values: Tensor, knots: Sequence[float], levels: Tensor) -
 
 
 def has_median(levels: Sequence[float]) -> bool:
-    """Say whether one of the levels is 0.5."""
+    """Return whether one of the levels is 0.5."""
     return any(abs(level - 0.5) < 1e-9 for level in levels)
 
 
@@ -127,9 +127,9 @@ def point_loss(name: PointLoss, point: Tensor, target: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PointHead:
-    """One number a step, trained by MAE, MSE or Huber; it has no spread to give.
+    """One number per step, trained by MAE, MSE or Huber loss.
 
-    Its `quantiles` all equal the point: intervals come from calibration.
+    All `quantiles` equal the point; calibration gives the intervals.
     """
 
     trained_by: PointLoss = "mae"
@@ -167,9 +167,9 @@ class PointQuantileHead:
     point = r_0; q_m = r_1; q_{j+1} = q_j + softplus(r_{j+1} - 1) for j = 1 .. Q - 1. The shift by
     one starts deciles near those of N(0, 1). Loss = point loss + 2 · mean pinball.
 
-    A point that absolute errors train is itself a median: `is_one` makes it that of the quantiles,
-    point = q_m = r_0, and the others' gaps follow. It then learns from every level, as in composite
-    quantile regression (Zou & Yuan 2008), and no median is worse than the point.
+    A point trained by absolute error is itself a median. `is_one` makes it the median of the
+    quantiles, point = q_m = r_0, followed by the gaps of the other levels. It then learns from
+    every level, as in composite quantile regression (Zou & Yuan 2008), and point and median agree.
     """
 
     levels: tuple[float, ...] = DECILES
@@ -187,7 +187,7 @@ class PointQuantileHead:
 
     @property
     def size(self) -> int:
-        """1 + Q: the point, the median, and a gap for every other level; Q where they are one."""
+        """1 + Q: point, median, and a gap per other level; Q where the point is the median."""
         return len(self.levels) + (not self.is_one)
 
     @property
@@ -196,7 +196,7 @@ class PointQuantileHead:
         return min(range(len(self.levels)), key=lambda j: abs(self.levels[j] - 0.5))
 
     def place(self, raw: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Give point (where it is none of them) and quantiles in scaled units, (B, H, T, O)."""
+        """Give the point (unless it is the median) and quantiles, in scaled units, (B, H, T, O)."""
         own = self.size - len(self.levels)
         point, lowest = raw[..., :own], raw[..., own : own + 1]
         rise = F.softplus(raw[..., own + 1 :] - 1.0).cumsum(-1)
@@ -219,7 +219,7 @@ class PointQuantileHead:
         return params[..., self.middle if self.is_one else 0]
 
     def quantiles(self, params: Tensor, levels: Tensor) -> Tensor:
-        """Give the trained quantiles, or read between them, (B, H, T, Q)."""
+        """Give the trained quantiles, or interpolate between them, (B, H, T, Q)."""
         return interpolate_levels(self._trained(params), self.levels, levels)
 
     def _trained(self, params: Tensor) -> Tensor:

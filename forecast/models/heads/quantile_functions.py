@@ -1,6 +1,6 @@
-"""Distribution functions and their inverses that torch lacks; they carry no gradients.
+"""Distribution functions and their inverses that torch lacks.
 
-Quantiles are wanted once, in forecasting; training needs densities only.
+They carry no gradients: training needs densities only, quantiles are read when forecasting.
 """
 
 import math
@@ -99,7 +99,7 @@ def negative_binomial_quantiles(mean: Tensor, dispersion: Tensor, levels: Tensor
     """Smallest counts k with P(Y <= k) >= level, (..., Q), for variance mean + dispersion · mean².
 
     P(Y <= k) = I_p(r, k + 1) with r = 1 / dispersion and p = r / (r + mean); the search brackets
-    a Cornish-Fisher guess and halves.
+    a Cornish-Fisher guess and bisects.
     """
     mean, dispersion = mean.double().unsqueeze(-1), dispersion.double().unsqueeze(-1)
     levels = levels.double().expand(*mean.shape[:-1], -1)

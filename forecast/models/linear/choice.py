@@ -1,7 +1,7 @@
-"""Which regressions the linear path is made of: chosen by leaving out a part of train at a time.
+"""Chooses the ridge penalties of the linear path by blocked cross-validation.
 
-Everything is decided from sums over rows, so that a choice costs no further pass over the data.
-It neither turns windows into rows nor keeps what was fitted.
+Every candidate is fitted and judged from sums over rows, so a choice needs no further pass over
+the data.
 """
 
 import math
@@ -17,16 +17,16 @@ from forecast.data.windows.train_folds import FoldSpan, fold_count
 from forecast.models.linear.ridge import NormalEquations, Ridge
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Ridge penalties a row that are tried; windows are in units of about 1."""
+"""Candidate ridge penalties per row; windows are in units of about 1."""
 
 OWN_PENALTIES = (math.inf, 10.0, 1.0, 0.1, 1e-2, 1e-3)
-"""Penalties a row that are tried on what sets a target's regression apart from the common one."""
+"""Candidate penalties per row on the difference between a target's weights and the common ones."""
 
 PARTS = 4
-"""Parts of train that are left out in turn."""
+"""Number of blocks of train that are held out in turn."""
 
 STILL = 1e-3
-"""Share of the targets' mean square in the median part below which an error is as good as none."""
+"""Errors below this share of the median block's mean square of targets count as equal."""
 
 FoldSums = Mapping[FoldSpan, NormalEquations]
 """Sums of train rows by the folds that their targets lie in."""
@@ -36,14 +36,14 @@ class LinearChoice(NamedTuple):
     """What the held-back rows choose."""
 
     penalty: float  # of the regression common to all targets
-    own_penalty: float  # of what sets a target's own apart from it; infinite: nothing does
+    own_penalty: float  # of a target's deviation from it; infinite: all targets share one
 
 
 class Priors(NamedTuple):
-    """What the weights are held to be, see `lag_prior`, and whether there is an intercept."""
+    """Prior covariances of the weights, see `prior`, and whether there is an intercept."""
 
     common: Tensor  # (feature, axis), a root of the covariance of the weights common to all targets
-    own: Tensor  # (feature, axis), that of what sets one target's apart
+    own: Tensor  # (feature, axis), the same for a target's deviation from the common weights
     centred: bool
 
 
@@ -55,36 +55,36 @@ class LinearFit(NamedTuple):
 
 
 def without(sums: FoldSums, first: int, last: int) -> NormalEquations:
-    """Give the sums of all rows that share no target step with those of folds first to last."""
+    """Sum all rows that share no target step with folds `first` to `last`."""
     return NormalEquations.together(
         part for span, part in sums.items() if not span.shares_steps_with(first, last)
     )
 
 
 def within(sums: FoldSums, first: int, last: int) -> NormalEquations:
-    """Give the sums of all rows whose targets lie within folds first to last."""
+    """Sum all rows whose targets lie within folds `first` to `last`."""
     return NormalEquations.together(
         part for span, part in sums.items() if span.lies_in(first, last)
     )
 
 
 def choose(train: FoldSums, dev: NormalEquations, priors: Priors) -> LinearFit:
-    """Give the penalties with the least error on rows that the regressions were not fitted to.
+    """Return the penalties with the least error on held-out rows.
 
     Parameters
     ----------
     train
-        Its rows.
+        Sums of the train rows.
     dev
         Rows that are never fitted to.
     priors
         Of the weights.
 
-    Each choice is judged on every quarter of train, fitted to the rest (blocked cross-validation,
-    Bergmeir & Benitez 2012), and on dev, fitted to all of train, by the mean logarithm of their
-    squared errors: neither a season in which everything moves more nor one in which hardly anything
-    does (see STILL) decides alone. Where there are neither two folds nor a row of dev, the
-    strongest penalties are taken, and the error is NaN.
+    Each choice is scored on every quarter of train, fitted to the rest (blocked cross-validation,
+    Bergmeir & Benitez 2012), and on dev, fitted to all of train. The score is the mean logarithm of
+    the squared errors, so that neither a volatile season nor a quiet one (see STILL) decides
+    alone. With fewer than two folds and no row of dev the strongest penalties are taken, and the
+    error is NaN.
     """
     folds = fold_count(train)
     edges = [part * folds // PARTS for part in range(PARTS + 1)]
@@ -118,7 +118,7 @@ def regressions(
     """Fit every combination of penalties."""
     pooled = sums.pooled().spectrum(priors.common, centred=priors.centred)
     if sums.channels == 1:
-        own_penalties = own_penalties[:1]  # one target is all targets
+        own_penalties = own_penalties[:1]  # a lone target's weights are the common ones
     if any(map(math.isfinite, own_penalties)):
         apart = sums.spectrum(priors.own, centred=priors.centred)
     for penalty in penalties:

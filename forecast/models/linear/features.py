@@ -1,4 +1,4 @@
-"""What the linear path reads of a window: its readings, phases of the clock, covariates.
+"""Features of the linear path: a window's readings, phases of the clock, covariates.
 
 Shapes: B batch, L context, H horizon, T targets, P past, K known, F features.
 """
@@ -15,13 +15,13 @@ WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 HARMONICS = 4
 
 COVARIATE_STEPS = 48
-"""Newest steps of the past covariates that are read: older ones add columns, hardly skill."""
+"""Newest steps of the past covariates that are read; older ones add columns but hardly skill."""
 
 
 def day_cycles(known_names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Give the columns (sine, cosine) of the calendar's day and week, where both are there.
+    """Return the columns (sine, cosine) of the calendar's day and week that are present.
 
-    Longer cycles are left out: few data hold enough years to fit harmonics of one.
+    Longer cycles are left out: few data sets hold enough years to fit the harmonics of a year.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class LinearFeatures:
 
     @property
     def age(self) -> Tensor:
-        """Steps since each feature was read (F,), 0 for what is not a reading of the past."""
+        """Age of each feature in steps (F,), 0 for features that are not past readings."""
         return torch.cat(
             [
                 torch.arange(self.context_length - 1, -1, -1),
@@ -83,7 +83,7 @@ class LinearFeatures:
 
 
 def usual_by_phase(values: Tensor, season: int) -> Tensor:
-    """Give the mean of each step of the season over a window (B, L, C); NaN where none is known."""
+    """Give the mean of each phase of the season over a window (B, L, C); NaN where unobserved."""
     steps = values.shape[1]
     season = min(season, steps)
     padded = nn.functional.pad(values, (0, 0, 0, -steps % season), value=torch.nan)
@@ -93,10 +93,10 @@ def usual_by_phase(values: Tensor, season: int) -> Tensor:
 
 
 def with_lead_in(values: Tensor, season: int) -> Tensor:
-    """Fill what lies before the first reading of (B, L, T) by the usual reading at that phase.
+    """Fill the steps before the first reading of (B, L, T) with the mean reading of their phase.
 
-    A series shorter than the context is taken to have gone on like that before it began. What the
-    window never holds at a phase stays NaN, and so do gaps behind the first reading.
+    So a series shorter than the context looks as if its season had gone on before it began. A
+    phase without any reading stays NaN, and so do gaps after the first reading.
     """
     missing = torch.isnan(values)
     if not bool(missing[:, 0].any()):
@@ -106,7 +106,7 @@ def with_lead_in(values: Tensor, season: int) -> Tensor:
 
 
 def covariate_age(past_count: int, known_count: int, context_length: int) -> Tensor:
-    """Give the age of each column of `covariate_features`: none without past covariates."""
+    """Give the age of each column of `covariate_features`; empty without past covariates."""
     if not past_count:
         return torch.zeros(0, dtype=torch.int64)
     age = torch.arange(min(context_length, COVARIATE_STEPS) - 1, -1, -1)
@@ -115,11 +115,11 @@ def covariate_age(past_count: int, known_count: int, context_length: int) -> Ten
 
 
 def covariate_features(location: Tensor, covariates: Tensor, ahead: Tensor) -> Tensor:
-    """Give each target's level, the newest past covariates and what is known, (B, T, F).
+    """Give each target's level, the newest past covariates and the known ones, (B, T, F).
 
-    The level belongs to them: what a dew point says depends on how far below the temperature it
-    lies, and the window has lost its level. So does the calendar: a level is high or low for the
-    time of the year. Gaps carry the newest value before them.
+    The level is needed beside them because normalization removes it from the window: what a dew
+    point implies depends on how far below the temperature it lies. The calendar is needed because
+    a level is high or low for the time of year. Gaps are filled with the newest value before them.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""What covariates known ahead explain of a target at the same step, taken out and put back.
+"""Linear effect of known covariates on the target at the same step, removed and added back.
 
     forecast of y(t) = v k(t) + forecast of [y - v k](t)
 
-A price, a plan or a weather forecast moves the step it is for. Taken out of the window's readings
-first, it leaves a history that is easier to continue; put back, each step of the horizon follows
-its own covariates. v is fitted to differences over a season, in which a daily pattern that target
-and covariate share cancels, and kept for the targets it helps where a fold of train was left out.
+A price, a plan or a weather forecast moves the step it is for. Without its effect the history is
+easier to continue; added back, each step of the horizon follows its own covariates. v is fitted to
+differences over a season, in which a daily pattern shared by target and covariate cancels, and is
+kept for the targets whose error it reduces on held-out folds of train.
 
 Shapes: B batch, L context, H horizon, T targets, K known covariates.
 """
@@ -21,10 +21,10 @@ from forecast.models.linear.features import WindowTensors, usual_by_phase
 from forecast.models.linear.ridge import NormalEquations
 
 PENALTY = 1e-3
-"""Ridge penalty a row: covariates that say the same share their effect."""
+"""Ridge penalty per row; collinear covariates then share their effect."""
 
 LEAST_GAIN = 0.01
-"""Share of the squared error that the effect must save on left-out folds."""
+"""Share of the squared error that the effect must save on held-out folds."""
 
 
 class KnownEffect(nn.Module):
@@ -54,10 +54,10 @@ class KnownEffect(nn.Module):
         return known @ self.weight.T
 
     def filled(self, known: Tensor) -> Tensor:
-        """Fill gaps of (B, L + H, K) by the window's mean at the same step of the season.
+        """Fill gaps of (B, L + H, K) with the window's mean at the same phase of the season.
 
-        A covariate known for a part of the horizon is expected to go on as it does on average;
-        what the window never holds at that step takes its mean, or 0, that of train.
+        A phase without any value takes the window's mean; a window without any value takes 0,
+        the mean of train.
         """
         missing = torch.isnan(known)
         if known.device.type == "cpu" and not bool(missing.any()):
@@ -95,9 +95,10 @@ class KnownEffect(nn.Module):
         return sums
 
     def _gain(self, sums: FoldSums) -> Tensor:
-        """Give the share of each target's squared error (T,) that is saved on left-out folds.
+        """Give the share of each target's squared error (T,) that is saved on held-out folds.
 
-        A lone fold is judged by itself: there are few weights, and many rows.
+        With a single fold the error is in-sample; with few weights and many rows it overfits
+        little.
         """
         folds = range(fold_count(sums))
         trials = [(without(sums, n, n), within(sums, n, n)) for n in folds]

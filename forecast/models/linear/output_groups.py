@@ -1,8 +1,8 @@
-"""Outputs of a regression that share their rows, where many horizons hold a gap.
+"""Groups of outputs that share the rows of a regression, for horizons with gaps.
 
-A regression sums its rows once for all outputs, so a row counts only where all of them are
-observed. With readings by day alone no horizon is whole, and nothing would be left. Outputs then
-form groups of neighbouring steps, each with sums of its own, down to a group a step.
+A regression sums its rows once for all outputs, so a row counts only where all outputs are
+observed. If readings exist only by day, no horizon is complete and no row would count. Outputs
+then form groups of neighbouring steps, each with its own sums, down to one group per step.
 
 Shapes: N rows, T targets, H outputs.
 """
@@ -13,14 +13,14 @@ from torch import Tensor
 from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
 
 WHOLE_SHARE = 0.5
-"""Share of rows without a gap, of those with any output, from which on gaps are left out."""
+"""With at least this share of gapless rows, among those with any output, one group is enough."""
 
 DECOMPOSITION_WORK = 4e9
-"""Groups times the cube of the features at most: each group is decomposed some dozen times."""
+"""Limit of groups times features cubed: each group is decomposed about a dozen times."""
 
 
 LOOKED_AT = 2_000
-"""Windows by which groups are chosen."""
+"""Windows sampled to choose the groups."""
 
 
 def groups_of(windows: Windows, index: WindowIndex, *, features: int, most: int) -> list[slice]:
@@ -38,11 +38,11 @@ def output_groups(observed: Tensor, *, features: int, most: int) -> list[slice]:
     Parameters
     ----------
     observed
-        (N, H, T) which outputs are there, of some rows.
+        (N, H, T) which outputs of a sample of rows are observed.
     features
-        Of a row.
+        Number of features.
     most
-        Groups that memory allows.
+        Largest number of groups that memory allows.
 
     Examples
     --------
@@ -62,10 +62,10 @@ def output_groups(observed: Tensor, *, features: int, most: int) -> list[slice]:
 
 
 def fill_gaps(target: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the outputs of a group (N, T, H) without gaps, and how much each row counts (N, T).
+    """Fill the gaps of a group's outputs (N, T, H), and weigh its rows (N, T).
 
-    A gap takes the nearest observed step before it, or behind it where there is none; a row counts
-    by its share of observed outputs. One without any stays NaN.
+    A gap takes the newest observed step before it, else the first one after it. A row's weight is
+    its share of observed outputs; a row without any stays NaN.
     """
     observed = target.isfinite()
     place = torch.arange(target.shape[-1], device=target.device)

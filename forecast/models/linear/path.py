@@ -1,7 +1,7 @@
-"""The linear path of a forecaster: a ridge regression a target, from window to horizon, frozen.
+"""The linear path of a forecaster: one ridge regression per target, from window to horizon.
 
-Its weights are buffers: they are fitted in closed form, travel with the state of the model, and
-no optimiser moves them. What a window is divided by, it does not decide.
+Its weights are buffers: fitted in closed form, saved with the model, and never moved by the
+optimiser.
 
 Shapes: B batch, L context, H horizon, T targets, F features, O outputs (= H).
 """
@@ -29,10 +29,10 @@ from forecast.models.linear.prior import common_root, own_root
 from forecast.models.linear.ridge import NormalEquations, Ridge
 
 CHOICE_STEPS = 12
-"""Steps of the horizon, evenly spread, on which penalties are chosen."""
+"""Number of evenly spaced steps of the horizon on which penalties are chosen."""
 
 LARGEST_TARGET = 4.0
-"""Root mean square of a row's target, in window units, from which on it counts no more."""
+"""Root mean square of a row's target, in window units, above which the row is weighed down."""
 
 
 class LinearRows(NamedTuple):
@@ -58,9 +58,9 @@ class LinearPath(nn.Module):
     season : int
         Steps of the main season.
     levels : bool
-        Whether there are features that are not reduced by the window's location. They need an
-        intercept; windows alone have none, it would be a drift of so much a step from any window
-        on, that of the seasons which train happens to hold.
+        Whether some features are not relative to the window's location; only then is there an
+        intercept. With window-relative features alone, an intercept would be a constant drift,
+        learned from the seasons that train happens to hold.
     """
 
     weight: Tensor
@@ -90,10 +90,10 @@ class LinearPath(nn.Module):
     def forward(self, features: Tensor, fold: Tensor | None = None) -> Tensor:
         """Forecast (B, T, H) from features (B, T, F).
 
-        `fold` (B,) numbers the fold of train that each row is from: its forecast is then that
-        of the regression which has seen no more of it than its level, much as a later row's will
-        be. What is left for the network to learn is otherwise less than what it will meet. A row of
-        no fold has number -1.
+        In training, `fold` (B,) is the fold of train that each row is from, or -1. A row is then
+        forecast by the regression fitted without its fold (only shifted to the fold's mean level),
+        so that the residuals the network learns from resemble those at forecast time. In-sample
+        residuals would be too small.
         """
         if fold is None or not len(self.rest_weight):
             return Ridge(self.weight, self.intercept).predict(features)
@@ -101,7 +101,7 @@ class LinearPath(nn.Module):
         rests = zip(self.rest_weight, self.rest_intercept, strict=True)
         for number, fitted in enumerate([(self.weight, self.intercept), *rests], start=-1):
             here = fold == number
-            if features.device.type != "cpu":  # to pick rows, a GPU would have to be waited for
+            if features.device.type != "cpu":  # picking rows would make the CPU wait for the GPU
                 whole = Ridge(*fitted).predict(features)
                 forecast = torch.where(here[:, None, None], whole, forecast)
                 continue
@@ -110,7 +110,7 @@ class LinearPath(nn.Module):
 
     @property
     def sums_size(self) -> int:
-        """Bytes that the sums over the rows of one span of folds take."""
+        """Bytes of the sums over the rows of one span of folds."""
         targets, features, horizon = self.weight.shape
         return 8 * targets * (features + 1) * (features + 1 + horizon)
 
@@ -126,23 +126,23 @@ class LinearPath(nn.Module):
         read: int | None = None,
         groups: Sequence[slice] = (),
     ) -> LinearFit | None:
-        """Fit to all rows of train; penalties are chosen on held-back rows.
+        """Fit to all rows of train; penalties are chosen on held-out rows.
 
         Parameters
         ----------
         train
-            Its rows, by the folds that their targets lie in.
+            Rows by the folds that their targets lie in.
         dev
             Rows that are not fitted to.
         read
-            Newest steps of the window that it reads, all unless set.
+            How many of the newest steps of the window are read; all unless set.
         groups
-            Outputs that share their rows, see `output_groups`; all of them unless set.
+            Outputs that share their rows, see `output_groups`; one group unless set.
 
         Returns
         -------
-        What was chosen for the first group, and the error of all; None when there was nothing to
-        fit to, and the path forecasts each window's location.
+        The choice of the first group, and the error over all groups. None without any row to fit
+        to; the path then forecasts each window's location.
         """
         groups = groups or [slice(0, self.intercept.shape[1])]
         sums = {span: _summed(part, groups) for span, part in train.items()}
@@ -170,7 +170,7 @@ class LinearPath(nn.Module):
     def _fit_group(
         self, group: slice, train: FoldSums, dev: NormalEquations, priors: Priors
     ) -> LinearFit | None:
-        """Fit the outputs of one group; without rows they stay 0."""
+        """Fit the outputs of one group; without rows the weights stay 0."""
         rows = NormalEquations.together(train.values())
         if not rows.has_weight:
             return None
@@ -200,10 +200,11 @@ def _regression(sums: NormalEquations, priors: Priors, choice: LinearChoice) -> 
 
 
 def _levelled(rest: Ridge, whole: Ridge, here: NormalEquations) -> Ridge:
-    """Move `rest` so that its mean forecast over the rows `here` is that of `whole`.
+    """Shift `rest` so that its mean forecast over the rows `here` equals that of `whole`.
 
-    Left out, a season's own level is not known; it is once all of train is fitted. The network
-    would learn to put that level right wherever the calendar tells it the season.
+    A regression fitted without a season does not know that season's level; one fitted to all of
+    train does. Unshifted, the network would learn to correct that level wherever the calendar
+    reveals the season.
     """
     level = here.mean_forecast(whole) - here.mean_forecast(rest)
     return Ridge(rest.weight, rest.intercept + level.to(rest.intercept))
@@ -225,11 +226,11 @@ def _summed(batches: Iterable[LinearRows], groups: Sequence[slice]) -> list[Norm
 
 
 def _row_weight(target: Tensor) -> Tensor:
-    """Weigh rows (B, T) down whose targets lie far out of their window's units.
+    """Return weights (B, T) that reduce rows whose targets are large in their window's units.
 
-    A window that hardly moved (no rain for days) has a tiny unit; what follows may be thousands of
-    them, and its square would be all that the regression sees. Such a row counts as if its
-    targets were LARGEST_TARGET units.
+    A window that hardly moved (no rain for days) has a tiny unit. What follows may be thousands of
+    units, whose squares would dominate the regression. Such a row counts as if its targets had a
+    root mean square of LARGEST_TARGET units.
     """
     size = target.square().nanmean(dim=-1).nan_to_num().sqrt()
     return (LARGEST_TARGET / size.clamp(min=LARGEST_TARGET)).square()

@@ -1,31 +1,32 @@
-"""What is held likely of a linear path's weights before any data are seen; it fits nothing.
+"""Prior covariance of the linear path's weights.
 
-A plain ridge holds the reading of a month ago to weigh as much as that of an hour ago. Here
+A plain ridge expects a reading of a month ago to weigh as much as one of an hour ago. Here
 
     W ~ N(0, R R'),   R R' = diag(d_a^2) + (SEASONAL^2 / n) P_n P_n', summed over n
 
 where d_a = (1 + a / season)^-DECAY is how far the weight of a reading of age a may lie from 0
-(Litterman 1986: lags count less the older they are), and P_n spreads one weight over the readings
-of the same phase in the newest n seasons: averages over seasons cost little, as the means of a
-day, a week and a month do in Corsi 2009. n is how many seasons the context holds, and halves of it
-down to two. What sets one target apart from all has the first part alone.
+(Litterman 1986: older lags have smaller weights), and P_n spreads one weight over the readings of
+the same phase in the newest n seasons. An average over seasons therefore needs little evidence,
+like the means of a day, a week and a month in Corsi 2009. n is the number of seasons in the
+context, its half, its quarter, ... down to two. A target's deviation from the common weights has
+the first term only.
 """
 
 import torch
 from torch import Tensor
 
 DECAY = 2.0
-"""Exponent by which a weight is held to be smaller per season of age."""
+"""Exponent with which the prior deviation of a weight falls with its age in seasons."""
 
 SEASONAL = 0.5
-"""How far the weight of an average over seasons may lie from 0; the newest reading's is 1."""
+"""Prior deviation of the weight of an average over seasons; that of the newest reading is 1."""
 
 SMALLEST = 1e-4
-"""Floor of d: below it the decomposition loses digits."""
+"""Floor of d; below it the eigendecomposition loses digits."""
 
 
 def own_root(age: Tensor, season: int) -> Tensor:
-    """Give R of what sets one target's weights apart from the common ones, (F, F).
+    """Give R (F, F) of the deviation of a target's weights from the common ones.
 
     Parameters
     ----------
@@ -43,14 +44,14 @@ def own_root(age: Tensor, season: int) -> Tensor:
 
 
 def common_root(age: Tensor, season: int, *, window: int) -> Tensor:
-    """Give R of the weights common to all targets, (F, F).
+    """Give R (F, F) of the weights common to all targets.
 
     Parameters
     ----------
     age, season
-        As above.
+        As in `own_root`.
     window
-        How many of the features, the leading ones, are the target's own readings.
+        Number of leading features that are the target's own readings.
     """
     variance = own_root(age, season).square()
     own = age[:window]

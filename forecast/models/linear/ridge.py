@@ -1,8 +1,8 @@
 """Ridge regression in closed form, from normal equations summed over streamed rows.
 
-One regression a channel, many outputs at once (every step of the horizon). It never holds the
-rows: memory is (channel, feature, feature + output), whatever their number. It does not choose
-the features, nor does it scale them: callers bring windows that are already normalised.
+One regression per channel, with many outputs (every step of the horizon). Rows are summed and
+dropped, so memory is (channel, feature, feature + output) whatever their number. Callers pass
+windows that are already normalised.
 
 Letters: N rows, C channels, F features, H outputs (steps of the horizon).
 """
@@ -48,19 +48,19 @@ class Ridge(NamedTuple):
 
     @classmethod
     def side_by_side(cls, parts: Sequence["Ridge"]) -> "Ridge":
-        """Give one regression with the outputs of all."""
+        """Concatenate the outputs of several regressions."""
         return cls(
             torch.cat([part.weight for part in parts], dim=-1),
             torch.cat([part.intercept for part in parts], dim=-1),
         )
 
     def for_channels(self, count: int) -> "Ridge":
-        """Give the regression of one channel to `count`, or those of `count` as they are."""
+        """Expand the regression of one channel to `count` channels; `count` channels stay."""
         return Ridge(self.weight.expand(count, -1, -1), self.intercept.expand(count, -1))
 
 
 class Spectrum(NamedTuple):
-    """Normal equations in the axes of their features; any penalty is cheap from here.
+    """Eigendecomposition of the normal equations, from which any penalty is cheap to solve.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Spectrum(NamedTuple):
     mean_x, mean_y
         (channel, feature) and (channel, output): what X and y are centred by.
     rows
-        (channel,) how many, by weight.
+        (channel,) sum of the row weights.
     """
 
     values: Tensor
@@ -85,10 +85,11 @@ class Spectrum(NamedTuple):
     rows: Tensor
 
     def ridge(self, penalty: float, *, toward: Ridge | None = None) -> Ridge:
-        """Minimise |y - xW - b|^2 / rows + penalty |U|^2, W = V + RU, V that of `toward` or 0.
+        """Minimise |y - xW - b|^2 / rows + penalty |U|^2, with W = V + RU.
 
-        Far from its rows' support a channel thus forecasts as `toward` does: with the regression
-        of all channels together for `toward`, the penalty says how much alike they are.
+        V are the weights of `toward`, or 0: each channel is shrunk toward `toward`, and the penalty
+        sets how strongly. With the regression pooled over all channels as `toward`, it sets how
+        similar the channels are.
         """
         left = self.cross if toward is None else self.cross - self.gram @ toward.weight
         moved = (self.axes.mT @ left) / (self.values + penalty * self.rows[:, None])[..., None]
@@ -99,15 +100,15 @@ class Spectrum(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What the rows of a regression leave behind, in float64."""
+    """Sufficient statistics of the rows of a regression, in float64."""
 
-    rows: Tensor  # (channel,) how many, by weight
+    rows: Tensor  # (channel,) sum of the row weights
     gram: Tensor  # (channel, feature + 1, feature + 1), the last column is 1
     cross: Tensor  # (channel, feature + 1, output)
     power: Tensor  # (channel, output) sum of squared outputs
 
     def plus(self, other: "Sums") -> "Sums":
-        """Give the sums of both."""
+        """Add two sums."""
         return Sums(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
@@ -115,10 +116,11 @@ EMPTY = Sums(*(torch.zeros(0, dtype=torch.float64) for _ in Sums._fields))
 
 
 class NormalEquations:
-    """The sums that a ridge regression needs, one set a channel, grown batch by batch.
+    """The sums that a ridge regression needs, one set per channel, accumulated batch by batch.
 
     Sums are kept in float64; each batch is multiplied in its own type, so float32 rows are fast
-    and float64 rows exact. A row counts for a channel when all its outputs there are observed.
+    and float64 rows exact. A row counts for a channel when all its outputs of that channel are
+    observed.
 
     Examples
     --------
@@ -171,7 +173,7 @@ class NormalEquations:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no row was ever added."""
+        """Whether no row has been added."""
         return self.sums.rows.numel() == 0
 
     @property
@@ -181,34 +183,34 @@ class NormalEquations:
 
     @property
     def channels(self) -> int:
-        """Count the regressions."""
+        """Number of regressions."""
         return len(self.sums.rows)
 
     @property
     def output_count(self) -> float:
-        """Count the outputs of all rows and channels, by weight."""
+        """Number of outputs over all rows and channels, weighted."""
         return float(self.sums.rows.sum()) * self.sums.cross.shape[-1]
 
     @property
     def power(self) -> float:
-        """Sum the squares of all outputs, by weight."""
+        """Weighted sum of the squares of all outputs."""
         return float(self.sums.power.sum())
 
     @classmethod
     def together(cls, parts: Iterable[Self]) -> Self:
-        """Give the equations of all rows of all parts."""
+        """Add up several equations."""
         filled = [part.sums for part in parts if not part.is_empty]
         return cls(reduce(Sums.plus, filled) if filled else EMPTY)
 
     def of_outputs(self, every: int) -> Self:
-        """Give the equations of each `every`-th output alone; they share the features' part."""
+        """Keep every `every`-th output; the sums over features are shared."""
         rows, gram, cross, power = self.sums
         if self.is_empty:
             return self
         return type(self)(Sums(rows, gram, cross[..., ::every], power[:, ::every]))
 
     def pooled(self) -> Self:
-        """Give the equations of one regression for all channels, of the rows of all of them."""
+        """Pool the rows of all channels into one regression."""
         return type(self)(Sums(*(part.sum(dim=0, keepdim=True) for part in self.sums)))
 
     def solve(self, penalty: float) -> Ridge:
@@ -216,20 +218,20 @@ class NormalEquations:
         return self.path([penalty])[0]
 
     def path(self, penalties: Sequence[float], *, per_row: bool = False) -> list[Ridge]:
-        """Fit once for each penalty; one eigendecomposition a channel serves them all.
+        """Fit once per penalty, from one eigendecomposition per channel.
 
         Parameters
         ----------
         penalties
             Each > 0, as in `Ridge(alpha=...)` of scikit-learn.
         per_row
-            Multiply each penalty by the channel's count of rows, so that a penalty means the
-            same on short and on long data.
+            Multiply each penalty by the channel's number of rows, so that a penalty means the
+            same for short and for long series.
 
         Raises
         ------
         ValueError
-            When a penalty is not positive, or no row was ever added.
+            When a penalty is not positive, or no row has been added.
         """
         if min(penalties) <= 0:
             raise ValueError(f"a ridge penalty must be > 0, found {min(penalties)}")
@@ -239,20 +241,20 @@ class NormalEquations:
         return [spectrum.ridge(penalty) for penalty in penalties]
 
     def spectrum(self, root: Tensor | None = None, *, centred: bool = True) -> Spectrum:
-        """Turn the sums into the axes of their features.
+        """Decompose the sums.
 
         Parameters
         ----------
         root
-            (feature, axis) R: the weights are RU and |U|^2 is penalised, which holds them to have
-            the covariance RR'; a feature whose row is 0 is not read. Identity by default.
+            (feature, axis) R: the weights are RU and |U|^2 is penalised, which gives them the
+            prior covariance RR'; a feature whose row is 0 is not read. Identity by default.
         centred
-            Whether the regression has an intercept, or none.
+            Whether the regression has an intercept.
 
         Raises
         ------
         ValueError
-            When no row was ever added.
+            When no row has been added.
         """
         if self.is_empty:
             raise ValueError("no rows were added: nothing to fit a ridge regression to")
@@ -273,34 +275,34 @@ class NormalEquations:
         return Spectrum(values.clamp(min=0), axes, gram, cross, mean_x, mean_y, count)
 
     def mean_forecast(self, ridge: Ridge) -> Tensor:
-        """Give the mean forecast of a regression over all rows, by weight, (channel, output)."""
+        """Give a regression's weighted mean forecast over all rows, (channel, output)."""
         count, gram, _, _ = self.sums
         mean_x = gram[:, -1, :-1] / count.clamp(min=1e-30)[:, None]
         weight = ridge.weight.to(gram)
         return torch.einsum("cf,cfh->ch", mean_x, weight) + ridge.intercept.to(gram)
 
     def squared_error(self, ridge: Ridge) -> float:
-        """Sum the squared errors of a regression over all rows, channels and outputs, by weight.
+        """Weighted sum of squared errors of a regression over all rows, channels and outputs.
 
-        It follows from the sums alone: |y - xW|^2 = |y|^2 - 2 W'X'y + W'X'XW.
+        The sums suffice: |y - xW|^2 = |y|^2 - 2 W'X'y + W'X'XW.
         """
         return float(self.squared_errors(ridge).sum())
 
     def squared_errors(self, ridge: Ridge) -> Tensor:
-        """Sum them for each channel, (channel,)."""
+        """Give the sum of squared errors per channel, (channel,)."""
         weight = torch.cat([ridge.weight, ridge.intercept[:, None]], dim=1)  # (C, F+1, H)
         explained = weight * (2 * self.sums.cross - self.sums.gram @ weight)
         return self.sums.power.sum(dim=1) - explained.sum(dim=(1, 2))
 
 
 def fit_ridge(batches: Iterable[tuple[Tensor, Tensor]], *, penalty: float) -> Ridge:
-    """Fit one ridge regression a channel to streamed rows.
+    """Fit one ridge regression per channel to streamed rows.
 
     Parameters
     ----------
     batches
         Pairs of features (row, channel, feature) and target (row, channel, output): windows of
-        the target divided by their own location and scale, and any covariates behind them.
+        the target normalised by their own location and scale, followed by any covariates.
     penalty
         As in `Ridge(alpha=...)` of scikit-learn: |y - xW - b|^2 + penalty |W|^2.
 

@@ -1,1 +1,1 @@
-"""Recurrent cells and stacks: one parametrised implementation, forward and backward loops."""
+"""Recurrent cells and stacks: one implementation of all cells, with hand-written time loops."""

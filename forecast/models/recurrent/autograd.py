@@ -1,4 +1,4 @@
-"""A cell run over time as one node of autograd's graph; differentiable once.
+"""A cell run over time as one node of autograd's graph; first derivatives only.
 
 Shapes: B batch, L steps, F input features, D hidden size.
 """
@@ -58,12 +58,12 @@ class _Unroll(torch.autograd.Function):
 
 
 def _steps_of(last: Tensor, final: int) -> set[int]:
-    """Give the steps that may be a window's last; all of them on a GPU, which is not waited for."""
+    """Give the steps that end some window; all steps on a GPU, to avoid waiting for it."""
     return set(last.tolist()) if last.device.type == "cpu" else set(range(final + 1))
 
 
 def _at(steps: Tensor, last: Tensor | None) -> Tensor:
-    """Give the step `last` (B,) of each window of (L, R, B), by default the final one: (R, B)."""
+    """Select the step `last` (B,) of each window of (L, R, B), by default the final one: (R, B)."""
     if last is None:
         return steps[-1].clone()
     return steps.gather(0, last.expand(1, steps.shape[1], -1)).squeeze(0)
@@ -83,11 +83,11 @@ def unroll(
     steps : Tensor
         (L, F, B).
     start : CellState
-        Before the first step.
+        State before the first step.
     weights, flags
-        What the cell is.
+        Of the cell.
     last : Tensor, optional
-        (B,) int64: the step whose state to return for each window; by default the final one.
+        (B,) int64: the step whose state is returned for each window; by default the final one.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""The backward time loop of a cell, written by hand; knows nothing of autograd.
+"""The backward time loop of a cell, written by hand.
 
-Two matrix products a step, for the states and for the weights; the latter add up while the step
-is in the cache, so that no gradient of a pre-activation is kept.
+Each step costs two matrix products, one for the states and one for the weights. Weight gradients
+accumulate while the step is in the CPU cache, so gradients of pre-activations are never stored.
 
-Shapes: B batch, L steps, F input features, D hidden size, n planes a step (see `cells`),
+Shapes: B batch, L steps, F input features, D hidden size, n planes per step (see `cell_flags`),
 G gates, Z = F + 1 + D rows of [x; 1; h].
 """
 
@@ -18,7 +18,7 @@ _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 class Sweep:
-    """The backward loop: gradients of states run back, those of weights add up."""
+    """The backward loop: carries gradients of states back and accumulates those of weights."""
 
     def __init__(
         self, tape: Tape, start: CellState, weights: CellWeights, flags: CellFlags, *, inputs: bool
@@ -43,7 +43,7 @@ class Sweep:
         )
 
     def weight_grads(self) -> list[Tensor | None]:
-        """Give the gradients of the weights, once all steps are taken."""
+        """Give the gradients of the weights, after all steps."""
         return [
             grad
             if grad is None or weight is None or grad.shape == weight.shape
@@ -52,14 +52,14 @@ class Sweep:
         ]
 
     def _zeros(self, weight: Tensor) -> Tensor:
-        """Give room for a gradient: a diagonal peephole's is kept for each window until the end."""
+        """Allocate a gradient; that of a diagonal peephole has one row per window until the end."""
         batch = self.hidden_grad.shape[1]
         return weight.new_zeros(
             *weight.shape[:-1], weight.shape[-1] if weight.shape[-1] > 1 else batch
         )
 
     def step(self, t: int) -> None:
-        """Take the gradients of step t's outputs to its weights, inputs and earlier state."""
+        """Backpropagate step t from its outputs to its weights, inputs and earlier state."""
         flags, weights = self.flags, self.weights
         self._through_output(t)
         self._through_carry(t)

@@ -1,4 +1,4 @@
-"""Every recurrent cell of the LSTM family as flags of one step; torch's kernels are elsewhere.
+"""Every recurrent cell of the LSTM family as flags of one general step.
 
 One step of a cell with all its parts, planes of pre-activations a and their gates:
 
@@ -11,7 +11,7 @@ One step of a cell with all its parts, planes of pre-activations a and their gat
     a_o += p_o ∘ c_t or P_o c_t                                peepholes
     o = sigmoid(a_o); h_t = o ∘ tanh(c_t)
 
-and each cell leaves some out. Sources: Elman 1990; Hochreiter & Schmidhuber 1997; Gers,
+and each cell omits some of them. Sources: Elman 1990; Hochreiter & Schmidhuber 1997; Gers,
 Schmidhuber & Cummins 2000; Gers & Schmidhuber 2000 (peepholes); Greff et al. 2015, section 3
 (the ablations); Chollet 2017, section 6.2.2 (`carry`).
 """
@@ -29,12 +29,12 @@ class CellFlags:
     input_gate: Literal["own", "coupled", "open"] = "own"
     """own: sigmoid(a_i); coupled: 1 - f; open: 1."""
     forget_gate: Literal["own", "open", "closed"] = "own"
-    """own: sigmoid(a_f); open: 1, the carry is never forgotten; closed: 0, there is no carry."""
+    """own: sigmoid(a_f); open: 1, the carry is kept; closed: 0, there is no carry."""
     output_gate: Literal["own", "open"] = "own"
     input_tanh: bool = True
-    """Whether g = tanh(a_g), else a_g."""
+    """Whether g = tanh(a_g); otherwise g = a_g."""
     output_tanh: bool = True
-    """Whether h = o ∘ tanh(c), else o ∘ c."""
+    """Whether h = o ∘ tanh(c); otherwise h = o ∘ c."""
     peepholes: Peepholes = "none"
     output_reads_carry: bool = False
     """V_o: the output gate reads c_{t-1} through a full matrix."""
@@ -43,7 +43,7 @@ class CellFlags:
 
     @property
     def planes(self) -> str:
-        """The pre-activations of a step in storage order: gates first, g last."""
+        """Pre-activations of a step in storage order: gates first, g last."""
         inner = ("i" if self.input_gate == "own" else "") + (
             "f" if self.forget_gate == "own" else ""
         )
@@ -51,24 +51,24 @@ class CellFlags:
 
     @property
     def inner(self) -> int:
-        """The number of gates known before the carry: i and f."""
+        """Number of gates computed before the carry: i and f."""
         return sum(plane in self.planes for plane in "if")
 
     @property
     def gates(self) -> int:
-        """The number of gates: i, f and o."""
+        """Number of gates: i, f and o."""
         return len(self.planes) - 1
 
     @property
     def has_carry(self) -> bool:
-        """Whether a carry is handed from step to step beside h."""
+        """Whether the cell passes a carry from step to step beside h."""
         return self.forget_gate != "closed"
 
 
 def cell_flags(
     cell: CellName, peepholes: Peepholes | None = None, *, output_identity: bool = False
 ) -> CellFlags:
-    """Give the flags of a cell.
+    """Return the flags of a cell.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def cell_flags(
     Raises
     ------
     ValueError
-        For `gru`, which is no LSTM.
+        For `gru`, which is not of the LSTM family.
     """
     own: Peepholes = peepholes or "diagonal"
     tanh = not output_identity

@@ -1,9 +1,9 @@
-"""The forward time loop of a cell, and what it leaves for the backward one; holds no weights.
+"""The forward time loop of a cell, and the tape it records for the backward loop.
 
-Everything lies time-major with the batch innermost, so that the planes of a step are contiguous
-blocks: one matrix product a step, all other work in place on preallocated buffers.
+All buffers are time-major with the batch innermost, so that the planes of a step are contiguous:
+each step costs one matrix product, and the rest is done in place on preallocated buffers.
 
-Shapes: B batch, L steps, F input features, D hidden size, n planes a step (see `cells`),
+Shapes: B batch, L steps, F input features, D hidden size, n planes per step (see `cell_flags`),
 G gates, Z = F + 1 + D rows of [x; 1; h].
 """
 
@@ -16,7 +16,7 @@ from forecast.models.recurrent.cell_flags import CellFlags
 
 
 class CellWeights(NamedTuple):
-    """The weights of one layer, as the loop reads them; None for parts a cell lacks."""
+    """The weights of one layer, as the loop reads them; None for those a cell lacks."""
 
     step: Tensor  # (n · D, Z): input weights, bias, recurrent weights
     inner: Tensor | None = None  # peepholes of i and f: (2, D, 1) or full (2 · D, D)
@@ -29,12 +29,12 @@ class CellState(NamedTuple):
     """The state before or after a step."""
 
     hidden: Tensor  # (D, B)
-    carry: Tensor  # (D, B); without meaning where a cell has none
+    carry: Tensor  # (D, B); unused by a cell without a carry
     gates: Tensor | None = None  # (G · D, B), with gate recurrence
 
 
 class Planes:
-    """Views of a buffer (L, n · D, B), one list a plane, so that a step slices nothing."""
+    """Views of a buffer (L, n · D, B), one list per plane; slicing in each step would be slow."""
 
     def __init__(self, buffer: Tensor, flags: CellFlags) -> None:
         size = buffer.shape[1] // len(flags.planes)
@@ -49,7 +49,7 @@ class Planes:
 
 
 class Tape(NamedTuple):
-    """What the forward loop leaves for the backward one."""
+    """Values of the forward loop that the backward loop needs."""
 
     rows: Tensor  # (L + 1, Z, B): [x; 1; h_{t-1}], at L only h is set
     gates: Tensor  # (L, n · D, B): activations
@@ -58,7 +58,7 @@ class Tape(NamedTuple):
 
 
 def read(weight: Tensor, source: Tensor, into: Tensor) -> None:
-    """Add a peephole's reading of `source` (D, B): diagonal (k, D, 1) or (D, 1), full (k D, D)."""
+    """Add a peephole's product with `source` (D, B); weight (k, D, 1) or (D, 1), or (k D, D)."""
     if weight.shape[-1] == 1:
         into.view(*weight.shape[:-1], -1).addcmul_(weight, source)
     else:
@@ -66,7 +66,7 @@ def read(weight: Tensor, source: Tensor, into: Tensor) -> None:
 
 
 def open_tape(steps: Tensor, start: CellState, weights: CellWeights, flags: CellFlags) -> Tape:
-    """Set up the buffers, with the inputs and the state before the first step in place."""
+    """Allocate the buffers and write the inputs and the initial state into them."""
     length, features, batch = steps.shape
     size = start.hidden.shape[0]
     rows = steps.new_empty(length + 1, features + 1 + size, batch)
@@ -113,7 +113,7 @@ def run(tape: Tape, start: CellState, weights: CellWeights, flags: CellFlags) ->
 
 
 def _advance(planes: Planes, t: int, before: Tensor, after: Tensor, flags: CellFlags) -> None:
-    """c_t = f ∘ c_{t-1} + i ∘ g, as the flags have it."""
+    """Compute c_t = f ∘ c_{t-1} + i ∘ g, with the gates that the flags leave."""
     g = planes.plane["g"][t]
     match flags.input_gate:
         case "coupled":

@@ -1,7 +1,5 @@
 """A stack of recurrent layers over left-padded windows, from an initial state.
 
-It reads steps and returns states; it knows neither targets nor heads.
-
 Shapes: B batch, L steps, F input features, D hidden size, N layers.
 """
 
@@ -30,7 +28,7 @@ class Recurrent(nn.Module):
 
     @property
     def state_size(self) -> int:
-        """The numbers in one window's state, over all layers."""
+        """Size of one window's state, over all layers."""
         return self.layers * sum(self.stack.state_sizes)
 
     def start(self, like: Tensor, added: Tensor | None = None) -> RecurrentState:
@@ -57,10 +55,10 @@ class Recurrent(nn.Module):
         steps : Tensor
             (B, L, F), without NaN.
         state : RecurrentState, optional
-            From an earlier call or `start`; by default the initial one.
+            From an earlier call or `start`; by default the initial state.
         length : Tensor, optional
-            (B,) int64: only the last `length` steps of each window count (left padding); a window
-            of length 0 keeps its state.
+            (B,) int64: only the last `length` steps of each window are read (left padding); a
+            window of length 0 keeps its state.
 
         Returns
         -------
@@ -83,12 +81,12 @@ def _take(steps: Tensor, order: Tensor) -> Tensor:
     """Reorder the steps of each window by `order` (B, L)."""
     batch, length, width = steps.shape
     first = length * torch.arange(batch, device=steps.device).unsqueeze(1)
-    rows = (first + order).view(-1)  # whole rows at once: 10 times as fast as gather
+    rows = (first + order).view(-1)  # indexing whole rows is 10 times as fast as gather
     return steps.reshape(-1, width).index_select(0, rows).view(batch, -1, width)
 
 
 def _keep(after: RecurrentState, before: RecurrentState, moved: Tensor) -> RecurrentState:
-    """Take the state after the steps for windows that `moved` (B,), else the one before."""
+    """Take the state after the steps for windows that `moved` (B,), else the state before."""
     chosen = moved.view(1, -1, 1)
     return RecurrentState(
         *(

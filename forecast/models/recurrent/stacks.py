@@ -1,6 +1,6 @@
-"""Stacks of recurrent layers: on torch's kernels, or on the cells of `cells`; know no windows.
+"""Stacks of recurrent layers, on torch's kernels or on the cells of `cell_flags`.
 
-Shapes: B batch, L steps, F input features, D hidden size, N layers, n planes a step, G gates.
+Shapes: B batch, L steps, F input features, D hidden size, N layers, n planes per step, G gates.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from forecast.models.recurrent.cell_flags import CellFlags, cell_flags
 from forecast.models.recurrent.forward_loop import CellState, CellWeights
 from forecast.vocabulary import CellName, Peepholes
 
-_SHUT = 1e4  # the logistic function of it is exactly 1, of its negative exactly 0
+_SHUT = 1e4  # sigmoid(_SHUT) is exactly 1 in float32, sigmoid(-_SHUT) exactly 0
 
 
 @dataclass(frozen=True)
 class CellOptions:
-    """The choice of a recurrent stack."""
+    """Options of a recurrent stack."""
 
     cell: CellName = "lstm"
     hidden_size: int = 64
@@ -29,7 +29,7 @@ class CellOptions:
     dropout: float = 0.0
     """Between layers, and before the output where a strategy has one; in training."""
     forget_bias: float = 1.0
-    """What the forget gates' bias starts at, so that gradients pass (Jozefowicz et al. 2015)."""
+    """Initial bias of the forget gates; 1 lets gradients pass (Jozefowicz et al. 2015)."""
     initial_state: Literal["zero", "learned"] = "zero"
     peepholes: Peepholes | None = None
     """In place of the cell's own."""
@@ -42,7 +42,7 @@ class CellOptions:
 
     @property
     def is_fused(self) -> bool:
-        """Whether torch has a kernel for it."""
+        """Whether torch has a kernel for this cell."""
         plain = self.peepholes in (None, "none") and not self.output_identity
         return self.cell == "gru" or (self.cell == "lstm" and plain)
 
@@ -51,19 +51,18 @@ class RecurrentState(NamedTuple):
     """The state of every layer after a step."""
 
     hidden: Tensor  # (N, B, D)
-    carry: Tensor | None = None  # (N, B, D), cells with a carry
+    carry: Tensor | None = None  # (N, B, D), for cells with a carry
     gates: Tensor | None = None  # (N, B, G · D), with gate recurrence
 
 
 class FusedStack(nn.Module):
-    """torch's LSTM or GRU, initialised as the other cells are.
+    """torch's LSTM or GRU, initialised like the other cells.
 
-    `lstm` is the step of `cells` with input, forget and output gates and no peepholes.
+    `lstm` is the step of `cell_flags` with input, forget and output gates and no peepholes.
     `gru`: torch computes h_t = (1 - z_t) ∘ n_t + z_t ∘ h_{t-1}; where a text writes
-    h_t = (1 - z_t) ∘ h_{t-1} + z_t ∘ n_t, its z is torch's 1 - z, which changes no function that
-    can be learned. What does differ from Cho et al. 2014: in torch's candidate
-    n_t = tanh(W x_t + b + r_t ∘ (U h_{t-1} + b_u)) the reset gate acts after the recurrent
-    product, in theirs before it, U (r_t ∘ h_{t-1}).
+    h_t = (1 - z_t) ∘ h_{t-1} + z_t ∘ n_t, its z is torch's 1 - z, and both can learn the same
+    functions. Unlike Cho et al. 2014, torch's candidate n_t = tanh(W x_t + b + r_t ∘ (U h_{t-1} +
+    b_u)) applies the reset gate after the recurrent product, not before it, U (r_t ∘ h_{t-1}).
     """
 
     def __init__(self, input_size: int, options: CellOptions) -> None:
@@ -90,9 +89,9 @@ class FusedStack(nn.Module):
     def forward(
         self, steps: Tensor, state: RecurrentState, length: Tensor | None
     ) -> tuple[Tensor, RecurrentState]:
-        """Run over `steps` (B, L, F), of which the first `length` (B,) count; outputs (B, L, D).
+        """Run over the first `length` (B,) of `steps` (B, L, F); outputs (B, L, D).
 
-        Outputs behind a window's length mean nothing.
+        Outputs after a window's length are undefined.
         """
         drops = self.training and self.dropout.share > 0 and self.kernel.num_layers > 1
         if length is None and not drops:
@@ -111,11 +110,11 @@ class FusedStack(nn.Module):
     def _without_constants(
         self, steps: Tensor, start: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, RecurrentState]:
-        """Run over the features that vary; the others act on every step alike, as a bias does.
+        """Run over the features that vary; constant ones are added as a bias.
 
-        Where no reading of a batch is missing, so do the masks of what is observed. A step on one
-        feature alone takes 6 % less time on a CPU. For training only: a forecast shall not depend,
-        to the last bit, on what it is computed beside.
+        The masks of observed values are constant where no reading of a batch is missing. With one
+        feature left, a step takes 6 % less time on a CPU. Training only: a forecast must not depend
+        on the rest of its batch, not even in the last bit.
         """
         first = steps[0, 0]
         varies = (steps != first).flatten(0, 1).any(dim=0)
@@ -133,15 +132,16 @@ class FusedStack(nn.Module):
     def _by_layer(
         self, steps: Tensor, state: RecurrentState, length: Tensor | None
     ) -> tuple[Tensor, RecurrentState]:
-        """Run one layer after the other, with gates that shut behind a window's length.
+        """Run one layer after the other, with gates that shut after a window's length.
 
-        A packed batch leaves torch's fast kernel on a CPU, where its backward takes 40 times as
-        long, and makes a GPU wait for the lengths. Here an input that is 1 behind the length drives
-        the forget gate to exactly 1 and the input gate to exactly 0 (in the GRU, z to 1), so that
-        the carry stays as it is.
+        A packed batch misses torch's fast kernel on a CPU, where its backward takes 40 times as
+        long, and makes the CPU wait for the lengths on a GPU. Here an extra input, 1 after the
+        length, drives the forget gate to exactly 1 and the input gate to exactly 0 (in the GRU, z
+        to 1), so that the carry does not change.
         """
         flowing, hiddens, carries = steps, [], []
-        # biases, layers, dropout, train (cuDNN has no backward without it), both ways, B first
+        # has_biases, num_layers, dropout, train (cuDNN needs it for a backward), bidirectional,
+        # batch_first
         options = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
         shut = None if length is None else _behind(steps, length)
         for n in range(self.kernel.num_layers):
@@ -156,20 +156,20 @@ class FusedStack(nn.Module):
                 start = (hidden, state.carry[n : n + 1])
                 flowing, end, carry = torch.lstm(entry, start, weights, *options)
                 carries.append(carry)
-                if length is not None:  # the output gate is not shut
+                if length is not None:  # the output gate is still open there
                     last = (length - 1).view(-1, 1, 1).expand(-1, 1, flowing.shape[2])
                     end = flowing.gather(1, last).transpose(0, 1)
             hiddens.append(end)
         return flowing, RecurrentState(torch.cat(hiddens), torch.cat(carries) if carries else None)
 
     def _weights(self, layer: int, *, has_shutter: bool) -> list[Tensor]:
-        """Return a layer's weights; with the shutter, those of the input have one column more."""
+        """Return a layer's weights; with a shutter, the input weights have one more column."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weights: list[Tensor] = [getattr(self.kernel, f"{name}_l{layer}") for name in names]
         if not has_shutter:
             return weights
         size = self.kernel.hidden_size
-        # torch's order of gates: input, forget, candidate, output; in the GRU r, z, n
+        # torch's order of gates: input, forget, candidate, output; in the GRU: r, z, n
         drive = (-_SHUT, _SHUT, 0.0, 0.0) if self.kernel.mode == "LSTM" else (0.0, _SHUT, 0.0)
         column = torch.cat([weights[0].new_full((size, 1), one) for one in drive])
         weights[0] = torch.cat([weights[0], column], dim=1)
@@ -177,16 +177,16 @@ class FusedStack(nn.Module):
 
 
 def _behind(steps: Tensor, length: Tensor) -> Tensor:
-    """Mark the steps of each window behind its length: (B, L, 1)."""
+    """Mark the steps of each window after its length: (B, L, 1)."""
     order = torch.arange(steps.shape[1], device=steps.device)
     return (order >= length[:, None]).unsqueeze(-1).to(steps.dtype)
 
 
 class CellLayer(nn.Module):
-    """The weights of one layer of a cell of `cells`.
+    """The weights of one layer of a cell of `cell_flags`.
 
     Input weights are uniform (Glorot & Bengio 2010), recurrent ones orthogonal, peepholes and the
-    other matrices normal with deviation 0.1 (Greff et al. 2015), biases 0 but the forget gate's.
+    other matrices normal with deviation 0.1 (Greff et al. 2015), biases 0 except the forget gate's.
     """
 
     def __init__(self, input_size: int, options: CellOptions, flags: CellFlags) -> None:
@@ -225,7 +225,7 @@ class CellLayer(nn.Module):
 
 
 class CellStack(nn.Module):
-    """Layers of one cell of `cells`, each reading the hidden states of the one below."""
+    """Layers of one cell of `cell_flags`, each reading the hidden states of the layer below."""
 
     def __init__(self, input_size: int, options: CellOptions) -> None:
         super().__init__()
@@ -244,9 +244,9 @@ class CellStack(nn.Module):
     def forward(
         self, steps: Tensor, state: RecurrentState, length: Tensor | None
     ) -> tuple[Tensor, RecurrentState]:
-        """Run over `steps` (B, L, F), of which the first `length` (B,) count; outputs (B, L, D)."""
+        """Run over the first `length` (B,) of `steps` (B, L, F); outputs (B, L, D)."""
         last = None if length is None else length - 1
-        precision = next(self.parameters()).dtype  # the loop computes in it, autocast or not
+        precision = next(self.parameters()).dtype  # the hand-written loop does not autocast
         flowing = steps.permute(1, 2, 0).to(precision)
         ends: list[CellState] = []
         for n, layer in enumerate(self.layers):

@@ -1,6 +1,7 @@
 """The aligned strategy: the target of every step from the other channels up to that step.
 
-It reads no target: a virtual sensor, for one that is broken, dear or not yet there.
+Past targets are not read. Use it as a virtual sensor, where the real one is broken, expensive or
+not yet installed.
 
 Shapes: B batch, L context, H horizon, T targets, K known.
 """
@@ -19,11 +20,11 @@ from forecast.vocabulary import StaticInto
 
 
 class Aligned(nn.Module):
-    """A causal recurrent net over the known covariates of context and horizon, one output a step.
+    """A causal recurrent net over the known covariates of context and horizon, one output per step.
 
-    Step t reads [known covariates of t, masks, static] and gives the targets of t. Past
-    covariates are not read: they are unknown at the steps that are forecast. Leading steps before
-    the series began (nothing of `past` and not all of `known` is there) are not read either.
+    Step t reads [known covariates of t, masks, static] and gives the targets of t. Past covariates
+    are not read, since they are unknown at the steps to forecast. Nor are leading steps before the
+    series began: those where `past` is missing and `known` is incomplete.
     """
 
     parts = {  # noqa: RUF012 - a constant table of names
@@ -60,12 +61,12 @@ class Aligned(nn.Module):
         static: Tensor,
         target: Tensor | None = None,  # noqa: ARG002 - one signature for all kinds
     ) -> Tensor:
-        """Give each step of the horizon.
+        """Forecast each step of the horizon.
 
         Parameters
         ----------
         past : Tensor
-            (B, L, T + P): only where it is missing is read, to find where the series begins.
+            (B, L, T + P): only its missing values are read, to find where the series begins.
         known : Tensor
             (B, L + H, K), NaN where missing.
         static : Tensor
@@ -94,7 +95,7 @@ class Aligned(nn.Module):
         return self.head.place(raw, still, torch.ones_like(still))
 
     def _length(self, past: Tensor, missing: Tensor) -> Tensor | None:
-        """Count the steps (B,) from the series' begin on; None when all windows are full."""
+        """Count the steps (B,) since the series began; None when all windows are full."""
         before = torch.isnan(past).all(dim=-1) & missing[:, : past.shape[1]].any(dim=-1)
         if past.device.type == "cpu" and not bool(before[:, 0].any()):
             return None

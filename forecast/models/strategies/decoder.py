@@ -1,4 +1,4 @@
-"""Steps decoded one after the other, each fed the value before it; reads no context.
+"""Decodes steps one after the other, each fed the value before it.
 
 Shapes: B batch, H horizon, T targets, E other features of a step, D hidden size, O head outputs.
 """
@@ -19,9 +19,8 @@ from forecast.models.strategies.normalization import WindowScale
 class TeacherForcing(nn.Module):
     """The share of steps that are fed the true value before them, in training.
 
-    It goes in a line from `first` to `last` over `steps` training batches (scheduled sampling,
-    Bengio et al. 2015): 1 to 1 is all, 0 to 0 none. In forecasting every step is fed the model's
-    own output.
+    It changes linearly from `first` to `last` over `steps` training batches (scheduled sampling,
+    Bengio et al. 2015). When forecasting, every step is fed the model's own output.
     """
 
     seen: Tensor
@@ -32,7 +31,7 @@ class TeacherForcing(nn.Module):
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     def share(self) -> float | Tensor:
-        """Give the share for this batch, and count it; a number where it stays the same."""
+        """Give the share for this batch and count the batch; a float where the share is fixed."""
         if not self.training:
             return 0.0
         if self.first == self.last:
@@ -43,11 +42,11 @@ class TeacherForcing(nn.Module):
 
 
 class Prompt(NamedTuple):
-    """What decoding starts from."""
+    """The inputs of the decoder."""
 
     state: RecurrentState
     newest: Tensor  # (B, 1, T) the value before the first step, scaled; NaN where missing
-    others: Tensor  # (B, H, E) what else each step reads: known covariates, static ones
+    others: Tensor  # (B, H, E) the other inputs of each step: known and static covariates
     scale: WindowScale
 
 
@@ -69,13 +68,13 @@ class Decoder(nn.Module):
         Parameters
         ----------
         prompt : Prompt
-            Where to start, and what the steps read beside the value before them.
+            The state to start from, and the inputs of each step besides the value before it.
         target : Tensor, optional
             (B, H, T) true values, in training.
         share : float or Tensor
             Probability, for each window and step, of being fed the true value; where that is
-            missing, the own output is fed. At the number 1 all steps run at once and a missing
-            value is fed as missing.
+            missing, the model's own output is fed. With the float 1 all steps run in one pass, and
+            a missing value is fed as missing.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The direct strategy: read the context, then give all H steps at once; feeds nothing back.
+"""The direct strategy: read the context, then give all H steps at once.
 
 Shapes: B batch, L context, H horizon, T targets, P past, K known, D hidden, O head outputs.
 """
@@ -21,9 +21,9 @@ class Direct(nn.Module):
 
     Each context step reads [coded targets, masks, past and known covariates, static]; with the
     last state h, forecast step t is A_t h + V relu(U h + W k_t + b), where k_t are the covariates
-    known for that step: A_t carries the shape of the horizon, the second term what the known
-    future changes about it. Horizon 1 is many-to-one, context 1 with horizon 1 one-to-one, and a
-    window without history (static and known covariates only) one-to-many.
+    known for that step: A_t h is the shape of the horizon, and the second term how the known
+    future changes it. Horizon 1 is many-to-one, context 1 with horizon 1 one-to-one, and a window
+    without history (static and known covariates only) one-to-many.
     """
 
     parts = {  # noqa: RUF012 - a constant table of names

@@ -19,12 +19,12 @@ from forecast.vocabulary import StaticInto
 
 
 class EncoderDecoder(nn.Module):
-    """Sequence to sequence (Sutskever et al. 2014): only the encoder's state is handed on.
+    """Sequence to sequence (Sutskever et al. 2014): the decoder gets only the encoder's state.
 
     The encoder reads [coded targets, masks, past covariates, known covariates, static] of each
-    context step and its outputs are dropped. The decoder starts from its state; step t reads
-    [coded targets of t - 1, known covariates of t, static], where the targets before step 1 are
-    the newest reading and later ones the true values (teacher forcing) or the own outputs.
+    context step. The decoder starts from its final state; step t reads [coded targets of t - 1,
+    known covariates of t, static], where the targets before step 1 are the newest reading, and
+    those before later steps the true values (teacher forcing) or the decoder's own outputs.
     """
 
     parts = {  # noqa: RUF012 - a constant table of names
@@ -96,5 +96,5 @@ class EncoderDecoder(nn.Module):
 
 
 def _without_decoder_start(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Drop a learned first state of the decoder, which older bundles hold and nothing ever read."""
+    """Drop the decoder's learned initial state, which older bundles hold but never used."""
     state.pop(f"{prefix}decoder.recurrent.initial", None)

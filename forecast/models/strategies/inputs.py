@@ -1,4 +1,4 @@
-"""What a recurrent network reads at every step of a window; holds no weights.
+"""Inputs of a recurrent network at every step of a window.
 
 Shapes: B batch, L context, H horizon, T targets, P past covariates, K known covariates,
 C = T + P channels, E coded target channels.
@@ -28,16 +28,16 @@ class WindowSizes:
 
 @dataclass(frozen=True)
 class TargetCoding:
-    """How target values enter a network: reduced by their window, or one-hot when categories.
+    """How target values enter a network: normalised by their window, or one-hot if categories.
 
-    With `categories` > 0 targets are codes 0 .. categories - 1 and are not normalised.
+    With `categories` > 0, targets are codes 0 .. categories - 1.
     """
 
     normalization: Normalization = "last"
     categories: int = 0
 
     def width(self, target_count: int) -> int:
-        """E: coded values and one mask a target."""
+        """E: coded values and one mask per target."""
         return target_count * (max(self.categories, 1) + 1)
 
     def scale(self, targets: Tensor) -> WindowScale:
@@ -59,10 +59,9 @@ class TargetCoding:
 def observed_length(past: Tensor) -> Tensor | None:
     """Count the steps (B,) from each window's first reading on; None when all windows are full.
 
-    Only on a CPU is it looked whether they are: a GPU would have to be waited for.
-
-    Steps before the first one that holds any reading (before the series began, or padded) are not
-    shown to a network, so that padding changes no forecast. `past` is (B, L, C), NaN = missing.
+    Networks skip the steps before (before the series began, or padding), so that padding changes
+    no forecast. `past` is (B, L, C), NaN = missing. None is returned on a CPU only: on a GPU, to
+    find out whether all are full would make the CPU wait.
     """
     absent = torch.isnan(past)
     if past.device.type == "cpu" and not bool(absent[:, 0].all(dim=-1).any()):

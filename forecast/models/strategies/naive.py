@@ -1,6 +1,6 @@
-"""Naive forecasts of a window as candidates that a network may mix; has no weights.
+"""Naive forecasts of a window, as candidates that a network may mix.
 
-It reads targets in window units, so that one candidate means the same for every series.
+Targets are in window units, so that a candidate means the same for every series.
 
 Shapes: B batch, L context, H horizon, T targets, N candidates.
 """
@@ -14,19 +14,18 @@ CANDIDATES_PER_SEASON = 3
 
 
 def naive_candidates(values: Tensor, horizon: int, seasons: Sequence[int]) -> Tensor:
-    """Give three naive forecasts a season.
+    """Give three naive forecasts per season length.
 
-    For a season of s steps: the same step of the newest season; the same moved by how far the
-    level of the last steps stands from the level one season before; the mean over all seasons of
-    the context. A missing reading is taken from the season before, and is 0 (the location of the
-    window) where there is none.
+    For each step of a season of s steps: its newest value; the same, shifted by the change of level
+    since one season ago; its mean over all seasons of the context. A missing reading is taken from
+    the season before, and is 0 (the location of the window) where no season has it.
 
     Parameters
     ----------
     values : Tensor
         (B, L, T) in window units, NaN where missing.
     horizon : int
-        H; a season shorter than it repeats.
+        H; a season shorter than H repeats.
     seasons : sequence of int
         Steps of each season, each at most L.
 
@@ -52,7 +51,7 @@ def naive_candidates(values: Tensor, horizon: int, seasons: Sequence[int]) -> Te
 
 
 def _seasons(values: Tensor, season: int) -> tuple[Tensor, Tensor]:
-    """Newest observed reading and mean of each step of the season, both (B, season, T)."""
+    """Newest observed reading and mean of each phase of the season, both (B, season, T)."""
     count = values.shape[1] // season
     whole = values[:, values.shape[1] - count * season :]
     folded = whole.reshape(len(values), count, season, -1)

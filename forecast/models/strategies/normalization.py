@@ -1,7 +1,7 @@
-"""Location and scale of each window, from its observed targets; fits and stores nothing.
+"""Location and scale of each window, from its observed targets.
 
 Shapes: B batch, L context, T targets. NaN means missing; an all-NaN window gets location 0 and
-scale 1, so that a forecast without history stands in the units it was trained in.
+scale 1, so that a forecast without history stays in train z-scores.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ SMALLEST_SCALE = 1e-3
 
 
 class WindowScale(NamedTuple):
-    """What a window was reduced by."""
+    """Location and scale by which a window is normalised."""
 
     location: Tensor  # (B, 1, T)
     scale: Tensor  # (B, 1, T), positive

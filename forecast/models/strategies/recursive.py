@@ -16,15 +16,14 @@ from forecast.vocabulary import StaticInto
 
 
 class Recursive(nn.Module):
-    """One recurrent net over context and horizon; each step gives the next.
+    """One recurrent net over context and horizon; each step forecasts the next one.
 
     Step t reads [coded targets of t, masks, known covariates of t + 1, static, past covariates of
     t] and gives the targets of t + 1. Past the newest reading the targets are the model's own
     points and the past covariates are unknown: they read 0, their mean.
 
-    The spread of a step is that around the path of points before it; what the uncertainty of the
-    path itself adds is learned only where the model trains on its own outputs (teacher forcing
-    that ends at 0).
+    The spread of a step is conditional on the points fed before it. The uncertainty of those points
+    enters the spread only if the model trains on its own outputs (teacher forcing that ends at 0).
     """
 
     parts = {  # noqa: RUF012 - a constant table of names

@@ -1,12 +1,11 @@
 """The segment strategy: few long recurrent steps, all of the horizon decoded at once.
 
 The context is cut into segments, each one recurrent step; every segment of the horizon is decoded
-in parallel from the last state (Lin et al. 2023, SegRNN). What the network adds is a correction:
-the forecast starts from a closed-form linear path and, where asked for, a mix of naive forecasts.
-It neither fits the linear path's rows nor draws windows.
+in parallel from the last state (Lin et al. 2023, SegRNN). The network only corrects: the forecast
+starts from a closed-form linear path and, if `seasons` are set, a mix of naive forecasts.
 
 Shapes: B batch, L context, H horizon, T targets, P past, K known, D hidden, O head outputs,
-W steps a segment, n segments of the context, m segments of the horizon, N candidates.
+W steps per segment, n segments of the context, m segments of the horizon, N candidates.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,27 +32,27 @@ from forecast.models.strategies.step_effect import StepEffect, shrunk, zeroed
 
 LONGEST_SEGMENT = 48
 LINEAR_LEAD = 4.0
-"""Logit of the linear path above the naive candidates before training: 95 % of the mix."""
+"""Initial logit of the linear path over the naive candidates: it starts with 95 % of the mix."""
 
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """What a segment forecaster consists of, beside its recurrent stack."""
+    """Options of a segment forecaster, besides its recurrent stack."""
 
     segment_length: int  # W
     dropout: float = 0.3  # before the output
     linear: bool = True  # start from a ridge regression on the window
     season: int | None = None  # steps of the main season, for the linear path
     seasons: tuple[int, ...] = ()  # steps of each season whose naive forecasts are mixed in
-    cycles: tuple[tuple[int, int], ...] = ()  # known columns that are sine and cosine of a cycle
-    tabled: int = 0  # known columns, the leading ones, that come from tables, not the calendar
+    cycles: tuple[tuple[int, int], ...] = ()  # known columns with the sine and cosine of a cycle
+    tabled: int = 0  # number of leading known columns that come from tables, not the calendar
 
 
 def default_segment_length(context_length: int, horizon: int) -> int:
-    """Give the longest common divisor of context and horizon up to 48, if it has at least 4 steps.
+    """Return the largest common divisor of context and horizon up to 48, if it is at least 4.
 
-    Otherwise 24, or the horizon where that is shorter: the context is then padded in front and
-    the last segment of the horizon cut.
+    Otherwise 24, or the horizon if that is shorter: the context is then padded in front and the
+    last segment of the horizon cut.
 
     Examples
     --------
@@ -66,22 +65,21 @@ def default_segment_length(context_length: int, horizon: int) -> int:
 
 
 class Segment(nn.Module):
-    """A recurrent net over segments of the context; shared by all targets, told which one it is.
+    """A recurrent net over segments of the context, shared by all targets through an embedding.
 
-    With z the target's window in window units and s_1 .. s_n its segments (missing readings 0 and
-    told by an indicator):
+    With z the target's window in window units and s_1 .. s_n its segments (missing readings are 0,
+    with an indicator):
 
         e_k = relu(A s_k + M missing_k + V [past covariates, known]_k + b)
         h, c = LSTM(e_1 .. e_n), from a state that the static covariates set
         (h_j, c_j) = LSTM step from (h, c) with input [position_j, target], j = 1 .. m, and gates
-                     moved by the linear forecast and the known covariates of segment j
+                     shifted by the linear forecast and the known covariates of segment j
         forecast_j = center_j + O dropout(h_j)
 
     center is the linear path, or softmax(G h_j) over it and the naive candidates, or the window's
-    location where there is neither; each target keeps a share of what is added to the linear path,
-    set on dev after training (`fit_trust`). The input's share of the gates depends on (target,
-    position) alone and the state's on the window alone, so the whole decode costs one recurrent
-    product.
+    location where there is neither. `fit_trust` may reduce each target's correction after
+    training. In the gates, the input term depends only on (target, position) and the state term
+    only on the window, so the whole decode costs one recurrent product.
     """
 
     trust: Tensor  # (T,), see `fit_trust`
@@ -138,7 +136,7 @@ class Segment(nn.Module):
         self.output = shrunk(nn.Linear(hidden, width * head.size))
         self.register_buffer("trust", torch.ones(sizes.target_count))
         candidates = CANDIDATES_PER_SEASON * len(options.seasons) + 1
-        mixes = bool(options.seasons) and not coding.categories  # probabilities have no center
+        mixes = bool(options.seasons) and not coding.categories  # no naive mix of probabilities
         self.gate = zeroed(nn.Linear(hidden, width * candidates)) if mixes else None
         if coding.categories:
             self.register_load_state_dict_pre_hook(_without_gate)  # type: ignore[no-untyped-call]
@@ -171,7 +169,7 @@ class Segment(nn.Module):
         target : Tensor, optional
             Not read.
         fold : Tensor, optional
-            (B,), the fold of train that each window is from, in training; see `LinearPath`.
+            (B,), the fold of train of each window, in training; see `LinearPath`.
 
         Returns
         -------
@@ -200,7 +198,7 @@ class Segment(nn.Module):
 
     def _known_effect(self) -> KnownEffect | None:
         if self.coding.categories:
-            return None  # codes have no size that a covariate could move
+            return None  # a linear effect on class codes means nothing
         sizes, options = self.sizes, self.options
         return KnownEffect(
             sizes.target_count,
@@ -210,10 +208,10 @@ class Segment(nn.Module):
         )
 
     def _without_effect(self, targets: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take the known covariates' effect out of the past targets (B, L, T).
+        """Remove the known covariates' effect from the past targets (B, L, T).
 
-        Also gives the known covariates (B, L + H, K), those of tables without gaps, and the effect
-        ahead (B, H, T).
+        Also returns the known covariates (B, L + H, K), with the gaps of those from tables filled,
+        and the effect over the horizon (B, H, T).
         """
         if self.known_effect is None:
             return targets, known, targets.new_zeros(())
@@ -243,13 +241,13 @@ class Segment(nn.Module):
         groups: Sequence[slice] = (),
         others: Sequence["Segment"] = (),
     ) -> LinearFit | None:
-        """Fit the linear path in closed form to scaled windows; None when nothing was fitted.
+        """Fit the linear path in closed form to scaled windows; None if there is none to fit.
 
-        Ridge penalties are those with the least error where a fold of train is left out and on
-        `dev`; `context_length` states the newest steps to read, all unless set. Windows of
-        train come by the folds they lie in; `groups` of outputs have their own rows, see
-        `output_groups`. `others` are the other members of an ensemble: the path
-        has no random start, so they get copies. Call it before the first optimiser step.
+        The ridge penalties have the least error on held-out folds of train and on `dev`.
+        `context_length` is the number of newest steps to read, all unless set. Windows of train
+        come by the folds they lie in; `groups` of outputs have their own rows, see
+        `output_groups`. `others` are the other members of an ensemble; the path has no random
+        start, so they get copies. Call it before the first optimiser step.
         """
         if self.linear is None:
             return None
@@ -262,7 +260,7 @@ class Segment(nn.Module):
         return fit
 
     def forget_folds(self) -> None:
-        """Drop what only training needs."""
+        """Drop the per-fold fits, which only training needs."""
         if self.linear is not None:
             self.linear.forget_folds()
 
@@ -272,12 +270,12 @@ class Segment(nn.Module):
     ) -> list[float]:
         """Set how much of its correction to the linear path each target keeps, 0 to 1.
 
-        The share is the least-squares one on `dev`, in closed form: with r the linear path's
-        error and d the network's correction, sum(d r) / sum(d^2). Where the network found nothing
-        that holds beyond train, the forecast falls back on the linear path. `others` are the other
-        members of an ensemble, with the same linear path: d is then the mean of their corrections,
-        whose noise is less, and all keep the same share. Call it after training; without a linear
-        path it stays 1.
+        The share minimises the squared error on `dev`, in closed form: with r the linear path's
+        error and d the network's correction, sum(d r) / sum(d^2). If the correction does not hold
+        beyond train, the forecast falls back on the linear path. `others` are the other members of
+        an ensemble, with the same linear path: d is then the mean of all corrections, which is less
+        noisy, and all members keep the same share. Call it after training; without a linear path
+        the share stays 1.
         """
         if self.linear is None:
             return self.trust.tolist()
@@ -301,7 +299,7 @@ class Segment(nn.Module):
 
     @torch.no_grad()
     def linear_rows(self, batches: Iterable[WindowTensors]) -> Iterator[LinearRows]:
-        """Turn scaled windows into rows of the linear path, in window units."""
+        """Yield scaled windows as rows of the linear path, in window units."""
         count = self.sizes.target_count
         for past, given, _, target in batches:
             targets, known, effect = self._without_effect(past[..., :count], given)
@@ -337,7 +335,7 @@ class Segment(nn.Module):
         steps = steps + self.embed_missing(missing.to(steps.dtype))
         if self.embed_covariates is not None:
             beside = torch.cat([covariates, known[:, : values.shape[1]]], dim=-1)
-            if length is not None:  # nothing before the first reading is shown
+            if length is not None:  # skip what lies before the first reading
                 order = torch.arange(values.shape[1], 0, -1, device=values.device)
                 beside = torch.where((order <= length[:, None]).unsqueeze(-1), beside, torch.nan)
             beside = torch.nan_to_num(self._segments(beside))
@@ -419,7 +417,7 @@ class Segment(nn.Module):
         return padded.reshape(*channels.shape[:2], self.future_segments, -1)
 
     def _steps(self, segments: Tensor, size: int) -> Tensor:
-        """Lay (B, T, m, W · size) out as steps, (B, H, T, size)."""
+        """Rearrange (B, T, m, W · size) into steps, (B, H, T, size)."""
         steps = segments.reshape(*segments.shape[:2], -1, size)[:, :, : self.sizes.horizon]
         return steps.transpose(1, 2)
 
@@ -436,6 +434,6 @@ class Segment(nn.Module):
 
 
 def _without_gate(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Drop a gate between naive forecasts, which older bundles of classes hold without effect."""
+    """Drop the gate of naive forecasts, which older bundles with classes hold but never used."""
     for name in ("weight", "bias"):
         state.pop(f"{prefix}gate.{name}", None)

@@ -12,8 +12,8 @@ from forecast.vocabulary import StaticInto
 class StaticEntry(nn.Module):
     """Static covariates (B, n_static), missing ones read as 0, the mean of the training series.
 
-    "state": a linear map of them is added to the initial state of every layer (a sensor installed
-    today starts from what it is); "steps": they stand beside every step's input.
+    "state": a linear map of them is added to the initial state of every layer, so that a sensor
+    installed today starts from its own properties. "steps": they are an input of every step.
     """
 
     def __init__(self, static_count: int, into: StaticInto) -> None:
@@ -24,19 +24,19 @@ class StaticEntry(nn.Module):
         self.to_state: nn.Linear | None = None
 
     def feed(self, state_size: int) -> None:
-        """Say how large the state is that they are added to."""
+        """Set the size of the state that they are added to."""
         if self.into == "state" and self.static_count:
             self.to_state = nn.Linear(self.static_count, state_size)
 
     def state(self, static: Tensor) -> Tensor | None:
-        """Give what is added to the initial state, (B, state_size), if anything."""
+        """Give what is added to the initial state, (B, state_size); None if nothing is."""
         if self.to_state is None:
             return None
         added: Tensor = self.to_state(torch.nan_to_num(static))
         return added
 
     def beside(self, static: Tensor, length: int) -> Tensor:
-        """Give what stands beside each of `length` steps, (B, L, width)."""
+        """Give the extra inputs of each of `length` steps, (B, L, width)."""
         if not self.width:
             return static.new_zeros(len(static), length, 0)
         return torch.nan_to_num(static).unsqueeze(1).expand(-1, length, -1)
