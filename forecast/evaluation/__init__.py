@@ -1,1 +1,1 @@
-"""Scores, baselines, backtests and intervals; trains nothing but its baselines."""
+"""Scores, baselines, backtests, their figures, and drift."""

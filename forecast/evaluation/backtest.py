@@ -1,7 +1,7 @@
 """Rolling-origin backtest: several predictors on the same windows, scored in one table.
 
-Every predictor sees the same cutoffs; a pair is scored only where the actual is known. It trains
-and chooses nothing. Figures and words about the result are in `figures`, `diagnosis`, `report`.
+Every predictor sees the same cutoffs, and a pair is scored only where the actual is known. Figures
+and sentences about the result are in `figures` and `diagnosis`.
 
 Letters: S series, N windows, H horizon, T targets, Q quantile levels.
 """
@@ -24,7 +24,7 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Backtest:
-    """Actuals and forecasts of the same windows, with what their scores need.
+    """Actuals and forecasts of the same windows, and what is needed to score them.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Backtest:
     forecasts
         By predictor name; the model first.
     scale
-        (S, T) in-sample MAE of the seasonal naive forecast on train rows, the unit of MASE.
+        (S, T) MAE of the seasonal naive forecast on train rows, the unit of MASE.
     series_ids, targets
         Names of the axes S and T.
     cutoff_ns
@@ -51,7 +51,7 @@ class Backtest:
     cutoff_ns: NDArray[np.int64]
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "Backtest":
-        """Return the same backtest on some of its windows."""
+        """Return the backtest of some of the windows."""
         index = WindowIndex(self.index.series[keep], self.index.cutoff[keep])
         parts = {
             name: Forecast(
@@ -88,14 +88,14 @@ def run_backtest(
     Parameters
     ----------
     season
-        Steps of the season of MASE.
+        Season of MASE, in steps.
     train_end
-        (S,) rows of each series that are train rows: the scale of MASE is theirs.
+        (S,) number of train rows of each series, from which the scale of MASE is computed.
 
     Raises
     ------
     ValueError
-        When there are no windows or no predictors, or a predictor answers with other windows.
+        When there are no windows or no predictors, or a predictor forecasts other windows.
     """
     if not len(index.series) or not predictors:
         found = f"{len(index.series)} windows, {len(predictors)} predictors"
@@ -148,7 +148,7 @@ def interval_of(forecast: Forecast, nominal: float) -> tuple[NDArray[np.float32]
 def score(
     backtest: Backtest, name: str, *, target: int | None = None, nominal: float = 0.8
 ) -> Scores:
-    """Return all scores of one predictor, over all windows and steps; `target` picks one target.
+    """Return all scores of one predictor over all windows and steps; `target` selects one target.
 
     Keys: mae, rmse, bias, smape, wape, mase, peak_error, peak_hit, nse, kge and, with quantiles,
     crps, coverage_80, width_80, interval_score_80; `count` is the number of pairs. A score in
@@ -183,9 +183,9 @@ def score(
 
 
 def score_table(backtest: Backtest, *, target: int | None = None) -> dict[str, Scores]:
-    """Return the scores of every predictor on the windows that all of them could forecast.
+    """Return the scores of every predictor on the pairs that all of them forecast.
 
-    Beside them stand `skill_NAME` of the first predictor's MAE over each other one.
+    The first predictor also gets `skill_NAME`, its skill in MAE over each other predictor.
     """
     fair = with_common_pairs(backtest)
     table = {name: score(fair, name, target=target) for name in fair.forecasts}

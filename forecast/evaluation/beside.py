@@ -1,4 +1,4 @@
-"""The simple methods that stand beside every model, under the names that reports use."""
+"""The simple methods that every model is compared with, under the names that reports use."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Why the error is what it is: bias, variance and data mismatch in words; the worst windows.
+"""Where the error comes from: bias, variance, data mismatch, and the worst windows.
 
-Errors of the train, train-dev (here: calibration), dev and test parts are set side by side with
-the naive forecast's on the same windows (Ng 2018, Machine Learning Yearning, ch. 20-24, 40-43).
-Seasons differ in how hard they are, so parts are compared by the ratio to the naive error.
+Errors on train, train-dev (here: calibration), dev and test are compared with the naive forecast's
+on the same windows (Ng 2018, Machine Learning Yearning, ch. 20-24, 40-43). Some seasons are harder
+to forecast than others, so the ratio to the naive error is what is compared.
 """
 
 import csv
@@ -19,7 +19,7 @@ from forecast.evaluation.backtest import Backtest
 from forecast.evaluation.drift import mean_shift, psi, separability
 
 PARTS = ("train", "calibration", "dev", "test")
-NOTABLE = 0.05  # of the naive error: smaller gaps are the noise of a part of some weeks
+NOTABLE = 0.05  # of the naive error; smaller gaps are noise when a part lasts only weeks
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PartError:
 
 
 def part_errors(parts: Mapping[str, Backtest], *, model: str, naive: str) -> tuple[PartError, ...]:
-    """Return the MAE of each part that is there, in the order train, calibration, dev, test."""
+    """Return the MAE of each given part, in the order train, calibration, dev, test."""
     return tuple(
         PartError(
             part,
@@ -51,7 +51,7 @@ def part_errors(parts: Mapping[str, Backtest], *, model: str, naive: str) -> tup
 
 
 def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
-    """Return what the errors say, as sentences: the largest gap first names the next work.
+    """Return what the errors mean, as sentences, the largest gap first: it is what to work on next.
 
     Gaps: train itself (bias), train to calibration (variance: same time span, unseen windows),
     calibration to dev (data mismatch: another time), dev to test (choices fitted to dev).
@@ -82,7 +82,7 @@ def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
 
 
 def distance_in_words(dev: Backtest, test: Backtest) -> tuple[str, ...]:
-    """Return how far apart the actuals of dev and test are, in sentences."""
+    """Return how much the actuals of dev and test differ, in sentences."""
     said = []
     for k, target in enumerate(dev.targets):
         a, b = dev.actual[..., k], test.actual[..., k]
@@ -98,7 +98,7 @@ def distance_in_words(dev: Backtest, test: Backtest) -> tuple[str, ...]:
 
 
 def _summary(actual: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return mean, spread and slope of each window's targets, (N, 3T)."""
+    """Return the mean, deviation and slope of each window's targets, (N, 3T)."""
     mean = m.masked_mean(actual, axis=1)
     spread = np.sqrt(m.masked_mean((actual - mean[:, None]) ** 2, axis=1))
     half = actual.shape[1] // 2 or 1
@@ -108,7 +108,7 @@ def _summary(actual: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class WorstWindow:
-    """One window the model forecast badly: where it is and by how much it is off."""
+    """A window that the model forecast badly, and its error."""
 
     row: int
     target: int
@@ -124,10 +124,10 @@ class WorstWindow:
 def worst_windows(
     backtest: Backtest, *, model: str, naive: str, count: int = 100
 ) -> tuple[WorstWindow, ...]:
-    """Return the windows of largest MAE (each target in units of its mean), one an episode.
+    """Return the windows with the largest MAE (each target in units of its mean), one per episode.
 
-    Windows of one series and target that share target steps with a worse one are left out:
-    neighbours of hourly cutoffs would fill the list with a single storm.
+    A window that shares target steps with a worse window of the same series and target is left
+    out: with hourly cutoffs, a single storm would fill the list.
     """
     forecast, reference = backtest.forecasts[model], backtest.forecasts[naive]
     error = m.mae(backtest.actual, forecast.point, axis=1)  # (N, T)
@@ -168,7 +168,7 @@ COLUMNS = ("rank", "unique_id", "target", "cutoff", "mae", "naive_mae", "bias", 
 def write_worst(path: Path, windows: Sequence[WorstWindow]) -> None:
     """Write the worst windows as CSV with a `label` column to fill in by hand.
 
-    Labels already there stay with their window when the file is written again.
+    When the file is written again, windows keep their labels.
     """
     labels: dict[tuple[str, str, str], str] = {}
     if path.exists():

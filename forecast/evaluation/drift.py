@@ -1,6 +1,6 @@
-"""How far new values lie from those of training: distances of samples; it raises no alarm.
+"""Distances between new values and those of training.
 
-What is too far is the config's business (`monitor`) and decided in `pipelines/jobs/score.py`.
+The thresholds are in the config (`monitor`); `pipelines/jobs/score.py` compares with them.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from forecast.data.panel import Panel
 from forecast.data.panel.blocks import ranges
 
 Array = NDArray[np.float64]
-LEAST_SHARE = 1e-4  # of an empty bin: the logarithm needs a number
+LEAST_SHARE = 1e-4  # share taken for an empty bin, whose logarithm would be infinite
 
 
 def _finite(values: ArrayLike) -> Array:
@@ -23,8 +23,8 @@ def _finite(values: ArrayLike) -> Array:
 def psi(reference: ArrayLike, current: ArrayLike, *, bins: int = 10) -> float:
     """Return the population stability index, sum (c - r) ln(c / r) over bins (Siddiqi 2006, ch. 6).
 
-    Bins are the reference's quantiles, so a constant channel has two: its value and all else.
-    Under 0.1 is read as stable, above 0.25 as shifted. NaN when a side is empty.
+    Bins are the reference's quantiles; a constant channel has two, its value and everything else.
+    Below 0.1 counts as stable, above 0.25 as shifted. NaN when either sample is empty.
 
     Examples
     --------
@@ -53,11 +53,11 @@ def mean_shift(reference: ArrayLike, current: ArrayLike) -> float:
 
 
 def separability(first: Array, second: Array, *, seed: int = 0) -> float:
-    """Area under the ROC curve of a classifier that tells two sets of rows apart.
+    """Area under the ROC curve of a classifier that separates two sets of rows.
 
-    Cross-validated logistic regression over (row, feature), blocks of rows kept together since
-    neighbours overlap in time: 0.5 when the sets are alike, 1 when each row gives its set away
-    (Lopez-Paz & Oquab 2017, classifier two-sample test). NaN with fewer than 10 rows a side.
+    Logistic regression over (row, feature), cross-validated in blocks of rows because neighbours
+    overlap in time: 0.5 when the sets are alike, 1 when they separate perfectly (Lopez-Paz & Oquab
+    2017, classifier two-sample test). NaN with fewer than 10 rows in either set.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -88,17 +88,17 @@ def channel_psi(
 def season_changes(
     panel: Panel, *, season: int, first: int, last: int, most: int = 50_000
 ) -> Array:
-    """Return how targets and past covariates changed over one season, (row, channel).
+    """Return the change of targets and past covariates over one season, (row, channel).
 
-    Changes, not levels: every winter is far from the year before it and no fault of the inputs,
-    and the network itself sees windows relative to their newest value.
+    Levels would show every winter as drift, although nothing is wrong with the inputs and the
+    network itself reads windows relative to their newest value.
 
     Parameters
     ----------
     first, last
         Grid indices of the span, both inclusive.
     most
-        Rows kept of each series, evenly spaced.
+        Most rows to keep of each series, evenly spaced.
     """
     watched = len(panel.targets) + len(panel.past)
     begin = np.maximum(first - panel.start, season)

@@ -1,7 +1,7 @@
-"""Figures of a backtest as matplotlib figures and PNG bytes; opens no window, keeps no state.
+"""Figures of a backtest, as matplotlib figures and PNG bytes.
 
-Each returns a `Figure` made without pyplot, so that a job may draw in any thread and on a machine
-without a screen. Colours are told apart in print and by colour-blind readers (Okabe & Ito 2008).
+Figures are made without pyplot, so that a job can draw in any thread and on a machine without a
+screen. The colours can be distinguished in print and by colour-blind readers (Okabe & Ito 2008).
 
 Letters: N windows, L history, H horizon, T targets.
 """
@@ -35,16 +35,16 @@ def forecast_panels(
     columns: int = 2,
     titles: Sequence[str] = (),
 ) -> "Figure":
-    """Draw forecast against actual with its 80 % band, a small panel for each window.
+    """Draw each window's forecast and actual with the 80 % band, one small panel per window.
 
     Parameters
     ----------
     windows
-        Which windows and targets, in order.
+        Windows and targets to draw, in order.
     history
-        (len(windows), L) readings before each cutoff; none are drawn unless given.
+        (len(windows), L) readings before each cutoff; optional.
     titles
-        One a window; series, target and cutoff unless given.
+        One per window; series, target and cutoff unless given.
     """
     rows = -(-len(windows) // columns)
     figure = _new_figure(width=5.2 * columns, height=2.5 * rows + 0.5)
@@ -64,15 +64,15 @@ def forecast_panels(
 def forecast_frame(
     table: "pd.DataFrame", history: "pd.DataFrame | None", *, series: Sequence[str] | None = None
 ) -> "Figure":
-    """Draw a frame of forecasts, a panel for each series, after twice as long of its readings.
+    """Draw a frame of forecasts, one panel per series, after twice as many readings.
 
     Parameters
     ----------
     table
-        Columns of the forecast files, of which the first target is drawn; the outermost quantiles
-        are the band.
+        Columns of the forecast files; the first target is drawn, with the outermost quantiles as
+        the band.
     history
-        Rows of `unique_id`, `ds` (UTC) and the target; none are drawn where it is None.
+        Readings: columns `unique_id`, `ds` (UTC) and the target; optional.
     series
         Ids to draw; the first four unless given.
     """
@@ -106,7 +106,7 @@ def _draw_ahead(axes: "Axes", ahead: "pd.DataFrame") -> None:
 
 
 def newest_windows(backtest: Backtest, *, count: int = 4) -> list[tuple[int, int]]:
-    """Return the newest window of the first few series with all actuals, target 0."""
+    """Return the newest window with all actuals of the first few series, with target 0."""
     missing = np.isnan(backtest.actual[:, :, 0]).sum(axis=1)
     whole = missing == missing.min()
     chosen = np.unique(backtest.index.series[whole])[:count]
@@ -150,7 +150,7 @@ def coverage_per_step(backtest: Backtest, name: str, *, nominal: float = 0.8) ->
 
 
 def learning_curve(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> "Figure":
-    """Draw every metric of training against the epoch, a panel each, the best epoch marked.
+    """Draw every metric of training against the epoch, one panel per metric, the best epoch marked.
 
     `history` holds one mapping of metric name to value for each epoch, in order.
     """
@@ -172,7 +172,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], *, best_epoch: int) -
 
 
 def error_over_time(backtest: Backtest) -> "Figure":
-    """Draw each predictor's MAE by the day of the cutoff, all series together."""
+    """Draw each predictor's MAE over all series by the day of the cutoff."""
     figure = _new_figure(width=9.0, height=3.2)
     axes = figure.add_subplot()
     day = backtest.cutoff_ns.astype("M8[ns]").astype("M8[D]")
@@ -203,7 +203,7 @@ def _one_forecast(
     window: tuple[int, int],
     history: NDArray[np.float32] | None,
 ) -> None:
-    """Draw one window: history, actual, band, model, and the baselines thin."""
+    """Draw one window: history, actual, band, model, and the baselines as thin lines."""
     row, target = window
     horizon = backtest.actual.shape[1]
     step = np.arange(1, horizon + 1)
@@ -245,7 +245,7 @@ def _name_of(backtest: Backtest, row: int, target: int) -> str:
 
 
 def _marker(values: Sequence[Any] | NDArray[Any]) -> str:
-    """Return a marker where a line alone would not show: few points."""
+    """Return a marker for series of few points, whose line alone would not be visible."""
     return "o" if len(values) <= 3 else ""
 
 

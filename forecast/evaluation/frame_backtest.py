@@ -35,25 +35,25 @@ SHOWN = ("mae", "rmse", "mase", "crps", "coverage_80", "count")
 
 @dataclass(frozen=True)
 class FrameBacktest:
-    """Forecasts of past cutoffs beside what came.
+    """Forecasts at past cutoffs, with the actuals.
 
     Attributes
     ----------
     frame
-        The columns of the forecast files and `y`, what came (NaN where nothing did).
+        The columns of the forecast files and `y`, the actual (NaN where missing).
     """
 
     frame: pd.DataFrame
     _backtest: Backtest
 
     def scores(self) -> pd.DataFrame:
-        """Return a row for the model and each simple method; scores in the targets' units."""
+        """Return one row for the model and one per simple method; scores in the targets' units."""
         table = score_table(self._backtest)
         rows = {name: {key: row.get(key) for key in SHOWN} for name, row in table.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("forecast")
 
     def plot(self) -> Figure:
-        """Draw the newest window of a few series: forecast, 80 % band and what came."""
+        """Draw the newest window of a few series: forecast, 80 % band and actual."""
         from forecast.evaluation import figures
 
         return figures.forecast_panels(self._backtest, figures.newest_windows(self._backtest))
@@ -62,18 +62,18 @@ class FrameBacktest:
 def backtest_windows(
     config: Config, panel: Panel, fit: Fit, *, windows: int, step: str | int | None, refit: bool
 ) -> FrameBacktest:
-    """Forecast the newest `windows` cutoffs of a panel, `step` apart, and keep what came.
+    """Forecast the newest `windows` cutoffs of a panel, `step` apart, and keep the actuals.
 
     Parameters
     ----------
     fit
-        Trains on a split: called once, or for each cutoff with `refit`. The simple methods are
-        fitted once, on what lies before the first cutoff.
+        Trains on a split: called once, or with `refit` for each cutoff. The simple methods are
+        fitted once, on the data before the first cutoff.
 
     Raises
     ------
     ConfigError
-        When there is no window, or no step between two.
+        When the number of windows or the step is below 1.
     DataError
         When the panel is too short.
     """
@@ -114,7 +114,7 @@ def _held_out(config: Config, panel: Panel, steps: int) -> Split:
 
 @dataclass(frozen=True)
 class _Refitting:
-    """A predictor that is trained anew for each cutoff, on what lies before it."""
+    """A predictor that is trained again for each cutoff, on the data before it."""
 
     config: Config
     fit: Fit

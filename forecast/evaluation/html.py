@@ -1,7 +1,4 @@
-"""One HTML page that stands alone: figures inside as PNG, a little CSS, no request to anywhere.
-
-It formats what `backtest`, `diagnosis` and `figures` found and computes no score.
-"""
+"""A self-contained HTML page with tables and figures: PNGs embedded, no external request."""
 
 import base64
 import html
@@ -32,7 +29,7 @@ figcaption{color:var(--soft);font-size:.92rem}
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table; the first column names them, numbers are rounded to be read."""
+    """A table whose first column names its rows; numbers are rounded for reading."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float | int]]
@@ -41,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its paragraphs, a table, figures (PNG bytes by caption)."""
+    """A heading with paragraphs, a table and figures (PNG bytes by caption)."""
 
     title: str
     paragraphs: Sequence[str] = ()
@@ -50,7 +47,7 @@ class Section:
 
 
 def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """Return the page as HTML text; every text is escaped."""
+    """Return the page as HTML, with every text escaped."""
     body = "\n".join(_section(one) for one in sections)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -62,7 +59,7 @@ def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 
 def score_rows(table: Mapping[str, Mapping[str, float]], scores: Sequence[str]) -> Table:
-    """Return predictors as rows and the scores that any of them has as columns."""
+    """Return a table of predictors by scores, with those scores that any predictor has."""
     kept = [one for one in scores if any(one in row for row in table.values())]
     rows: list[list[str | float | int]] = []
     for name, row in table.items():

@@ -1,7 +1,7 @@
 """Past forecasts against the readings that arrived: sums for each cutoff, target and step.
 
-Sums add up exactly over any span, so error and coverage of a week or a month are one addition.
-It reads no folder, writes no file and judges nothing; `pipelines/jobs/score.py` does.
+Sums add up over any span: error and coverage of a week or a month follow from one addition.
+`pipelines/jobs/score.py` reads the forecast files, stores the sums and judges them.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def score_forecasts(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         Rows of forecast files: unique_id, ds, target, cutoff, step, y_hat, model_version, flag,
         and q0.1, q0.9 where quantiles were forecast.
     panel
-        The readings; series and targets it does not hold are left out.
+        The readings; forecasts of series and targets that it lacks are left out.
     """
     actual = lookup(panel, forecasts["unique_id"], forecasts["ds"], forecasts["target"])
     point = forecasts["y_hat"].to_numpy(np.float64)
@@ -64,7 +64,7 @@ def lookup(panel: Panel, unique_id: Any, ds: Any, target: Any) -> NDArray[np.flo
 
 
 def merge_scores(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
-    """Return both tables as one; cutoffs that are in `new` replace those of `old`."""
+    """Return both tables as one; a cutoff in `new` replaces the same cutoff in `old`."""
     if old is not None and len(old):
         kept = old[~old["cutoff"].isin(new["cutoff"].unique())]
         new = pd.concat([kept, new], ignore_index=True) if len(kept) else new
@@ -78,7 +78,7 @@ def newest_span(scores: pd.DataFrame, *, until: pd.Timestamp, days: float) -> pd
 
 
 def rates(sums: pd.DataFrame) -> dict[str, float]:
-    """Return mae, rmse, bias, coverage_80, flagged share and count of some rows; NaN when empty."""
+    """Return mae, rmse, bias, coverage_80, flagged share and count of rows; NaN when empty."""
     total = sums[SUMS].sum()
     count, banded = float(total["count"]), float(total["banded"])
     nan = float("nan")
@@ -93,6 +93,6 @@ def rates(sums: pd.DataFrame) -> dict[str, float]:
 
 
 def rates_per_step(sums: pd.DataFrame) -> dict[int, dict[str, float]]:
-    """Return `rates` for each step that has any row, in order."""
+    """Return `rates` for each step that has rows, in order."""
     steps = sorted(sums["step"].unique().tolist())
     return {step: rates(sums[sums["step"] == step]) for step in steps}

@@ -1,10 +1,10 @@
-"""Scores of forecasts against actuals: NaN-masked, exact in count; nothing here reads a panel.
+"""Scores of forecasts against actuals, with missing values masked.
 
 Axes are named by letters: N windows, H steps of the horizon, T targets, Q quantile levels.
 `actual` and `forecast` are (N, H, T); `quantiles` are (N, H, T, Q). A pair is counted when both
 sides are numbers, so a missing actual is never scored as zero. `axis` names the axes that are
-averaged away (`PER_STEP`, `PER_TARGET`, all where it is None); a cell with no pair is NaN.
-Every mean is one float64 sum over one count: the order and size of batches change nothing.
+averaged over (`PER_STEP`, `PER_TARGET`; None averages over all); a mean without any pair is NaN.
+Every mean is one float64 sum divided by one count, so the size of batches cannot change it.
 """
 
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ PER_TARGET: Axis = (0, 1)
 
 
 def pairs(actual: ArrayLike, forecast: ArrayLike) -> tuple[Array, Array]:
-    """Both sides as float64, NaN wherever either is not a number."""
+    """Return both sides as float64, NaN wherever either is NaN."""
     a, f = np.broadcast_arrays(
         np.asarray(actual, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
     )
@@ -29,7 +29,7 @@ def pairs(actual: ArrayLike, forecast: ArrayLike) -> tuple[Array, Array]:
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Any:
-    """Division that answers NaN where the denominator is zero."""
+    """Divide; NaN where the denominator is zero."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
     np.divide(top, bottom, out=out, where=bottom != 0)
@@ -44,7 +44,7 @@ def masked_mean(values: ArrayLike, *, axis: Axis = None) -> Any:
 
 
 def count(actual: ArrayLike, forecast: ArrayLike, *, axis: Axis = None) -> Any:
-    """Return how many pairs a score over `axis` rests on."""
+    """Return the number of pairs of a score over `axis`."""
     a, _ = pairs(actual, forecast)
     return np.isfinite(a).sum(axis=axis)
 
@@ -88,7 +88,7 @@ def wape(actual: ArrayLike, forecast: ArrayLike, *, axis: Axis = None) -> Any:
 
 
 def seasonal_scale(values: ArrayLike, season: int) -> Any:
-    """In-sample MAE of the seasonal naive forecast, the unit of MASE (Hyndman & Koehler 2006).
+    """MAE of the seasonal naive forecast in sample, the unit of MASE (Hyndman & Koehler 2006).
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def pinball(
 def crps(actual: ArrayLike, quantiles: ArrayLike, levels: ArrayLike, *, axis: Axis = None) -> Any:
     """Continuous ranked probability score from quantiles: twice the mean pinball loss.
 
-    CRPS is twice the integral of the pinball loss over the levels (Laio & Tamea 2007, eq. 8);
-    evenly spaced levels make the integral a mean.
+    CRPS is twice the integral of the pinball loss over the levels (Laio & Tamea 2007, eq. 8); for
+    evenly spaced levels the mean approximates the integral.
     """
     return 2.0 * masked_mean(pinball(actual, quantiles, levels, axis=axis), axis=-1)
 
@@ -157,7 +157,7 @@ def width(lower: ArrayLike, upper: ArrayLike, *, axis: Axis = None) -> Any:
 def interval_score(
     actual: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, level: float, axis: Axis = None
 ) -> Any:
-    """Width plus 2/alpha times what lies outside (Gneiting & Raftery 2007, eq. 43).
+    """Width plus 2/alpha times the distance outside (Gneiting & Raftery 2007, eq. 43).
 
     `level` is the nominal coverage, 0.8 for an 80 % interval (alpha = 0.2).
     """
@@ -168,5 +168,5 @@ def interval_score(
 
 
 def skill(error: ArrayLike, baseline_error: ArrayLike) -> Any:
-    """Share of the baseline's error that is gone: 1 perfect, 0 no better, negative worse."""
+    """1 - error / baseline error: 1 is perfect, 0 no better than the baseline, negative worse."""
     return 1.0 - ratio(error, baseline_error)

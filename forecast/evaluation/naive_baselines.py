@@ -1,8 +1,8 @@
 """Naive forecasts that every model must beat: the last value, and the last season.
 
-They satisfy `Predictor`, see through `Windows` exactly what a model would see at a cutoff, and
-learn only their band: quantiles of their own errors on train windows. The ridge regression is
-in `ridge`.
+They implement `Predictor`, read through `Windows` what a model would see at a cutoff, and learn
+only their band: quantiles of their own errors on train windows. The ridge regression is in
+`ridge_baseline`.
 
 Letters: S series, N windows, L context, H horizon, T targets, Q quantile levels.
 """
@@ -43,7 +43,7 @@ def fit_band(
 ) -> Band:
     """Learn a band from errors (N, H, T) = actual - forecast of windows of `series` (N,).
 
-    `count` is the number of series; one without errors takes the mean spread of the others.
+    `count` is the number of series. A series without errors takes the mean spread of all windows.
     """
     magnitude = np.abs(error)
     overall = np.nan_to_num(masked_mean(magnitude, axis=(0, 1)))  # (T,)
@@ -60,7 +60,7 @@ def fit_band(
 def _sums_by(
     magnitude: NDArray[np.float32], series: NDArray[np.int64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and count what is observed of windows (N, H, T) by series, (S, T) each."""
+    """Sum and count the observed values of windows (N, H, T) by series, (S, T) each."""
     order = np.argsort(series, kind="stable")
     rows = np.bincount(series, minlength=count) * magnitude.shape[1]
     values = magnitude[order].reshape(-1, magnitude.shape[2]).astype(np.float64)
@@ -86,7 +86,7 @@ class Naive:
         season: int,
         levels: Sequence[float] = DECILES,
     ) -> Self:
-        """Learn the band from the naive forecast's own errors on (at most 20,000) train windows.
+        """Learn the band from the naive forecast's errors on at most 20,000 train windows.
 
         Raises
         ------
@@ -109,9 +109,9 @@ class Naive:
         )
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast every window; of a series with no reading yet it is NaN with `no_history`.
+        """Forecast every window; without any reading yet the forecast is NaN, with `no_history`.
 
-        Where the last seasons hold nothing, the newest reading is repeated, however old.
+        If the last seasons are missing, the newest reading is repeated, however old.
         """
         point = self._point(panel, index, batch_size=batch_size)
         has_gap = np.isnan(point).any(axis=(1, 2))
@@ -138,7 +138,7 @@ class Naive:
 def newest_readings(panel: Panel, index: WindowIndex) -> NDArray[np.float32]:
     """Return the newest value of each target at each cutoff, (N, T); NaN before the first.
 
-    NaN too where values were corrected later: which of them was known is not looked up here.
+    NaN too in panels with vintages, since the versions known at each cutoff are not looked up here.
     """
     targets = len(panel.targets)
     found = np.full((len(index.series), targets), np.nan, np.float32)
@@ -155,7 +155,7 @@ def newest_readings(panel: Panel, index: WindowIndex) -> NDArray[np.float32]:
 
 
 def with_band(point: NDArray[np.float32], index: WindowIndex, band: Band | None) -> Forecast:
-    """Return a forecast of these points; without a band its quantiles have no levels."""
+    """Return a forecast of these points; without a band it has no quantiles."""
     n, horizon, targets = point.shape
     if band is None:
         quantiles, levels = np.empty((n, horizon, targets, 0), np.float32), np.empty(0, np.float64)

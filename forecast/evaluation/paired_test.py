@@ -1,7 +1,7 @@
-"""Is one forecast better than another on the same windows, or was it luck: a paired test.
+"""A paired test of whether one forecast is better than another on the same windows, or lucky.
 
-Windows that start one step apart share most of their steps, so their losses are anything but
-independent: a test that counts each of them for one finds a winner in every pair of equals.
+Windows that start one step apart share most of their steps, so their losses are highly dependent.
+A test that counts every window as an observation finds a winner between equals far too often.
 """
 
 import math
@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 
 
 class PairedTest(NamedTuple):
-    """How sure it is that the challenger's loss is lower.
+    """The evidence that the challenger's loss is lower.
 
-    `p_value` is the chance of a lead as great as this, or greater, if both were equally good;
-    NaN where fewer than two cutoffs have a loss. `cutoffs` is how many have.
+    `p_value` is the chance of a lead at least this large if both were equally good; NaN with fewer
+    than two cutoffs. `cutoffs` is the number of cutoffs with a loss.
     """
 
     p_value: float
@@ -31,13 +31,13 @@ class PairedTest(NamedTuple):
 def compare(backtest: Backtest, *, champion: str, challenger: str, metric: str) -> PairedTest:
     """Test whether one predictor of a backtest has a lower loss than another.
 
-    The losses of all series at one cutoff are averaged to one observation: neighbours share the
-    weather, so that a hundred of them are no hundred observations.
+    The losses of all series at one cutoff are averaged into one observation: neighbouring series
+    share the weather, so a hundred of them are not a hundred independent observations.
 
     Parameters
     ----------
     metric
-        A name of `objective.metric`; it says which loss of a window is compared.
+        A name of `objective.metric`, which determines the loss that is compared.
     """
     lead = window_losses(backtest, challenger, metric) - window_losses(backtest, champion, metric)
     at, position = np.unique(backtest.cutoff_ns, return_inverse=True)
@@ -49,10 +49,10 @@ def compare(backtest: Backtest, *, champion: str, challenger: str, metric: str) 
 
 
 def window_losses(backtest: Backtest, name: str, metric: str) -> Array:
-    """Return the mean loss of each window (N,); NaN where it has no pair.
+    """Return the mean loss of each window (N,); NaN without any pair.
 
-    The loss is that whose mean the metric is, or of which it is an increasing function: squared
-    errors for `rmse`, absolute ones for `wape`.
+    The metric is the mean of this loss, or an increasing function of it: squared errors for `rmse`,
+    absolute errors for `wape`.
     """
     forecast, actual = backtest.forecasts[name], backtest.actual
     if metric in {"pinball", "crps"}:
@@ -80,19 +80,19 @@ def _losses(backtest: Backtest, forecast: Forecast, metric: str) -> Array:
 def chance_of_lead(leads: Array, *, overlap: int) -> float:
     """Return the chance of a mean this high or higher if the true mean were zero.
 
-    The Diebold-Mariano statistic (1995) with the variance of the mean from the series' first
-    cosine transforms, against Student's t with as many degrees of freedom (Lazarus, Lewis, Stock
-    & Watson 2018; for forecasts Coroneo & Iacone 2020). The count of transforms is small enough
-    that the dependence of windows that overlap looks the same to all of them. With windows as few
-    as a gate has, this keeps its level where autocovariances up to the horizon (Harvey, Leybourne
-    & Newbold 1997) promote an equal too often: 14 to 17 times in 100 instead of 10.
+    The Diebold-Mariano statistic (1995), with the variance of the mean estimated from the first
+    cosine transforms of the leads, and Student's t with one degree of freedom per transform
+    (Lazarus, Lewis, Stock & Watson 2018; for forecasts Coroneo & Iacone 2020). Few enough
+    transforms are used that the spectrum of overlapping windows is flat over them. With the few
+    windows of a gate this keeps its level; autocovariances up to the horizon (Harvey, Leybourne &
+    Newbold 1997) promote an equal model in 14 to 17 of 100 cases instead of 10.
 
     Parameters
     ----------
     leads
-        (N,) lead of the one over the other, in the order of time.
+        (N,) lead of the challenger over the champion, in order of time.
     overlap
-        Neighbours that share steps: the horizon, where cutoffs are one step apart.
+        Number of neighbours that share steps: the horizon, where cutoffs are one step apart.
     """
     count = len(leads)
     if count < 2:
@@ -102,7 +102,7 @@ def chance_of_lead(leads: Array, *, overlap: int) -> float:
     waves = np.sqrt(2 / count) * np.cos(np.pi * np.outer(np.arange(1, terms + 1), middle))
     variance = float(np.mean((waves @ leads) ** 2)) / count
     mean = float(np.mean(leads))
-    if variance <= (1e-9 * mean) ** 2:  # the same lead everywhere
+    if variance <= (1e-9 * mean) ** 2:  # all leads are equal up to rounding
         return 0.5 if mean == 0 else float(mean < 0)
     return student_tail(mean / math.sqrt(variance), terms)
 

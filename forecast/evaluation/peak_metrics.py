@@ -1,6 +1,6 @@
-"""Scores of what mattered in a forecast: peaks and hydrographs; the plain errors are elsewhere.
+"""Scores of peaks and hydrographs.
 
-Axes as in `metrics`: N windows, H steps of the horizon, T targets. NaN is masked alike.
+Axes as in `metrics`: N windows, H steps of the horizon, T targets. NaN is masked as there.
 """
 
 from typing import Any
@@ -24,9 +24,9 @@ def peak_error(actual: ArrayLike, forecast: ArrayLike, *, top: float = 0.05) -> 
 
 
 def peak_shift(actual: ArrayLike, forecast: ArrayLike) -> NDArray[np.float64]:
-    """Return steps by which each window's forecast peak is late (early: negative), (N, T).
+    """Return how many steps each window's forecast peak is late (negative: early), (N, T).
 
-    NaN where the window holds no pair or the actual is flat, so that no peak exists.
+    NaN where the window has no pair, or the actual is constant and so has no peak.
     """
     a, f = pairs(actual, forecast)
     low, high = np.where(np.isnan(a), np.inf, a), np.where(np.isnan(a), -np.inf, a)
@@ -68,7 +68,7 @@ def kge(actual: ArrayLike, forecast: ArrayLike, *, axis: Axis = None) -> Any:
 
 
 def _axes(values: NDArray[np.float64], axis: Axis) -> tuple[int, ...]:
-    """`axis` as the tuple that `expand_dims` needs to put a reduced result back."""
+    """Return `axis` as the tuple that `expand_dims` needs to broadcast a reduced result."""
     if axis is None:
         return tuple(range(values.ndim))
     return axis if isinstance(axis, tuple) else (axis,)

@@ -1,9 +1,9 @@
-"""The linear forecast on the same inputs as the model: what a network must add something to.
+"""A ridge regression on the same inputs as the model: the linear baseline a network must beat.
 
 Features of a window, in train units (z-scores): each target minus its newest value, the newest
 values themselves, past covariates carried forward over gaps, known covariates and the calendar
-over the horizon, static covariates. One regression a target gives all steps at once; the penalty
-is chosen by MAE on dev. No network, no gradient: closed form from streamed normal equations.
+over the horizon, static covariates. One regression per target gives all steps at once, in closed
+form from streamed normal equations; the penalty is chosen by MAE on dev.
 
 Letters: N windows, L context, H horizon, T targets, P past, K known, F features.
 """
@@ -30,8 +30,8 @@ from forecast.models.linear.features import carry_forward
 from forecast.models.linear.output_groups import fill_gaps, groups_of
 from forecast.vocabulary import DECILES
 
-PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 3))  # a row, in z-scored features
-MOST_FEATURES = 2048  # of each kind: the normal equations hold their square
+PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 3))  # per row, for z-scored features
+MOST_FEATURES = 2048  # of each kind of input; memory grows with their square
 
 MEMORY = 1 << 30  # bytes for the sums of all groups of outputs
 MOST_ROWS = 1_000_000  # over all groups
@@ -39,7 +39,7 @@ MOST_ROWS = 1_000_000  # over all groups
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the regression sees of a panel; the same fields as the model's own."""
+    """The regression's inputs; the same fields as the model's."""
 
     context_length: int
     horizon: int
@@ -47,7 +47,7 @@ class Inputs:
     holidays: str | None = None
 
     def windows(self, panel: Panel, *, scaled_series: Sequence[str] = ()) -> Windows:
-        """Return the panel's windows of this size."""
+        """Return the windows of a panel with these inputs."""
         return Windows(
             panel,
             context_length=self.context_length,
@@ -94,7 +94,7 @@ class Ridge:
         return cls(inputs, scaler, fits[best], PENALTIES[best], band)
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast every window; a target never observed in it starts from its train mean."""
+        """Forecast every window; a target without any reading in it starts from its train mean."""
         windows = self.inputs.windows(panel, scaled_series=self.scaler.series_ids)
         shape = (0, self.inputs.horizon, len(panel.targets))
         points = [
@@ -106,7 +106,7 @@ class Ridge:
 
 
 def _fits(windows: Windows, index: WindowIndex, scaler: Scaler) -> list[linear.Ridge]:
-    """Fit once for each penalty; outputs whose rows hold gaps have sums of their own."""
+    """Fit once per penalty; with many gaps, groups of outputs have their own rows."""
     width = features(next(batches(windows, index, batch_size=1)), scaler)[0].shape[-1]
     most = MEMORY // (8 * len(windows.panel.targets) * width**2)
     groups = groups_of(windows, index, features=width, most=most)
@@ -127,8 +127,8 @@ def _fits(windows: Windows, index: WindowIndex, scaler: Scaler) -> list[linear.R
 def features(batch: Batch, scaler: Scaler) -> tuple[Tensor, Tensor]:
     """Return the regression's inputs (N, T, F) and the newest scaled value of each target (N, T).
 
-    Where a kind of input has more than 2,048 columns its oldest steps are left out (known
-    covariates: every other, third, ... step).
+    If a kind of input has more than 2,048 columns, its oldest steps are left out; of known
+    covariates only every second, third, ... step is kept.
     """
     context, targets = batch.past.shape[1], batch.target.shape[2]
     seen = batch.past.shape[2]
@@ -181,6 +181,6 @@ def _errors(
 
 
 def _mae(fit: linear.Ridge, windows: Windows, index: WindowIndex, scaler: Scaler) -> float:
-    """Return the mean absolute error in raw units; infinite when nothing was observed."""
+    """Return the mean absolute error in raw units; infinite without any actual."""
     value = float(masked_mean(np.abs(_errors(fit, windows, index, scaler))))
     return value if np.isfinite(value) else float("inf")

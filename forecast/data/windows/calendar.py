@@ -1,4 +1,4 @@
-"""Known covariates that follow from the timestamp and the zone; knows nothing of the readings."""
+"""Calendar features: known covariates computed from the timestamp and the time zone."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ _CYCLES: dict[str, Callable[[pd.DatetimeIndex], NDArray[np.float64]]] = {
     "week_of_year": _week,
     "month_of_year": _month,
 }
-"""Where each cyclic feature stands in its cycle, from 0 to 1."""
+"""Phase of each cyclic feature, from 0 to 1."""
 
 FEATURES = (*_CYCLES, "is_weekend", "is_holiday")
 """Names a config may list."""
 
 
 def calendar_names(features: Sequence[str], holidays: str | None = None) -> tuple[str, ...]:
-    """Columns of `calendar_table`: a sine and a cosine for what is cyclic.
+    """Return the columns of `calendar_table`: sine and cosine of each cyclic feature.
 
     Raises
     ------
     ConfigError
-        When a feature is unknown, or `is_holiday` is asked for without a country.
+        When a feature is unknown, or `is_holiday` has no country.
     """
     names: list[str] = []
     for feature in features:
@@ -87,7 +87,7 @@ def calendar_names(features: Sequence[str], holidays: str | None = None) -> tupl
 def calendar_table(
     grid: Grid, first: int, count: int, features: Sequence[str], holidays: str | None = None
 ) -> NDArray[np.float32]:
-    """Features of `count` steps from grid index `first`, (count, columns), in local time.
+    """Return the features of `count` steps from grid index `first`, (count, columns).
 
     Parameters
     ----------

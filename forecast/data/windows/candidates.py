@@ -1,4 +1,4 @@
-"""Which cutoffs of a panel make a usable window."""
+"""The cutoffs of a panel that make a usable window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Candidates:
-    """Which cutoffs of a panel make a usable window: one with an observed target in its horizon.
+    """The cutoffs of a panel whose windows have an observed target in their horizon.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Candidates:
         self.min_observed = min_observed
 
     def within(self, intervals: NDArray[np.int64], stride: int) -> WindowIndex:
-        """Windows whose targets lie wholly within one of the grid intervals."""
+        """Return the windows whose target steps all lie within one of the grid intervals."""
         origins = [
             np.arange(first, stop - self.horizon + 1, stride, dtype=np.int64)
             for first, stop in intervals
@@ -45,14 +45,14 @@ class Candidates:
         return self.select(np.concatenate(origins) if origins else np.empty(0, np.int64))
 
     def select(self, origins: NDArray[np.int64]) -> WindowIndex:
-        """Usable windows whose first target step is one of the rising grid indices `origins`."""
+        """Return the windows whose first target step is one of `origins`, rising grid indices."""
         kept = [self._in_block(block, origins) for block in blocks(self.panel)]
         none = np.empty(0, np.int64)
         series, cutoff = zip(*(kept or [WindowIndex(none, none)]), strict=True)
         return WindowIndex(np.concatenate(series), np.concatenate(cutoff))
 
     def _in_block(self, block: Block, origins: NDArray[np.int64]) -> WindowIndex:
-        """Give the usable windows of some series, in their order."""
+        """Return the usable windows of some series, in their order."""
         start, length = self.panel.start[block.series], self.panel.length[block.series]
         first = np.searchsorted(origins, start + 1)
         stop = np.searchsorted(origins, start + length, side="right")

@@ -1,4 +1,4 @@
-"""What every predictor answers with, network or baseline; computes no forecast itself."""
+"""The interface of every predictor, network or baseline, and its result."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Forecast:
     levels : (Q,) float64
         Quantile levels, ascending.
     flag : (N, T) str
-        Empty when all is well, else why the forecast is a fallback.
+        Empty, or what a user should know of the forecast, such as `no_history`.
     never : (N, H, T) bool, optional
-        Steps of the season at which the series never had a reading before the cutoff.
+        Forecast steps whose phase of the season never had a reading before the cutoff.
     """
 
     series: NDArray[np.int64]

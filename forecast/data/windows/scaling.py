@@ -1,4 +1,4 @@
-"""Location and scale of every channel, from train rows only; scales nothing itself."""
+"""Location and scale of every channel, from train rows only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
 
 ENOUGH = 24
-"""Train readings from which on a series' own statistics are trusted."""
+"""Train readings that a series needs for statistics of its own."""
 
 APART = 10.0
-"""How many times larger than a series' own deviation that of all together may be, before every
-series is scaled by its own: level and size then tell series apart, not what happens in them."""
+"""Ratio of the pooled deviation to a series' own, above which every series is scaled by its own
+statistics: the pooled scale would then show how series differ rather than how each one moves."""
 
 CONSTANT_SHARE = 1e-3
 """Scale of a series that never varies, as a share of its level."""
@@ -33,19 +33,19 @@ def _none() -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Scaler:
-    """Scaled = (raw - location) / scale, per channel; of each series where they lie far apart.
+    """Scaled = (raw - location) / scale, per channel, and per series where scales differ much.
 
     Parameters
     ----------
     names
         Targets, past, known, then calendar features (location 0, scale 1).
     location, scale : (C + calendar,) float32
-        Of all series together; the medians of theirs where each has its own.
+        Pooled over all series; the medians over the series if these have their own.
     static_location, static_scale : (n_static,) float32
     series_ids
-        Series with their own location and scale; none where all share one.
+        Series with their own location and scale; empty if all series share one.
     series_location, series_scale : (R, C + calendar) float32
-        Those.
+        The location and scale of those series.
     """
 
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class Scaler:
     series_scale: NDArray[np.float32] = field(default_factory=_none)
 
     def table(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Location and scale by row (1 + R, C + calendar): the common one, then of each series."""
+        """Location and scale by row (1 + R, C + calendar): the pooled ones, then each series'."""
         if not self.series_ids:
             return self.location[None], self.scale[None]
         return (
@@ -67,7 +67,7 @@ class Scaler:
         )
 
     def unscaled(self, count: int) -> Scaler:
-        """Leave the first `count` channels as they are: heads of counts and codes need them so."""
+        """Return a scaler that leaves the first `count` channels unscaled, for counts and codes."""
         changed = {}
         for name, value in (("location", 0.0), ("scale", 1.0)):
             for key in (name, f"series_{name}"):
@@ -76,7 +76,7 @@ class Scaler:
         return replace(self, **changed)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
+        """Return plain values that JSON can hold."""
         return {
             "names": list(self.names),
             "location": self.location.tolist(),
@@ -108,12 +108,12 @@ def fit_scaler(
     calendar_names: Sequence[str] = (),
     held_out: NDArray[np.int64] | None = None,
 ) -> Scaler:
-    """Mean and standard deviation of the first `train_end` steps of each series.
+    """Compute mean and standard deviation over the first `train_end` steps of each series.
 
-    A channel that never varies gets scale 1, one never observed location 0; a target of
-    categories keeps its codes. Rows with vintages count as they were known at the end of train.
-    Series whose targets lie far apart (`APART`) have statistics of their own, those with fewer than
-    `ENOUGH` train readings the medians of the others'.
+    A constant channel gets scale 1, a channel never observed location 0; a target of categories
+    keeps its codes. Of values with vintages, the version known at the end of train counts. If the
+    targets' scales differ much between series (`APART`), each series has its own statistics; series
+    with fewer than `ENOUGH` train readings take the medians of the others.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _by_each(
 
 
 def _by_series(panel: Panel, each: Moments, total: Moments, together: Scaler) -> Scaler:
-    """Give every series with enough readings its own statistics, where they lie far apart."""
+    """Return a scaler per series if scales differ much, else the pooled scaler `together`."""
     count = len(panel.targets)
     kept = np.flatnonzero(each.number[:, :count].min(axis=1, initial=np.inf) >= ENOUGH)
     if len(kept) < 2:
@@ -194,7 +194,7 @@ def _by_series(panel: Panel, each: Moments, total: Moments, together: Scaler) ->
 def _medians(
     values: NDArray[np.float64], seen: NDArray[np.bool_], usual: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Give the median (C,) over the rows that are seen, `usual` where none is."""
+    """Return the median (C,) over the rows with enough readings, `usual` where no row has."""
     some = seen.any(axis=0)
     middle = np.nanmedian(np.where(seen | ~some, values, np.nan), axis=0)
     return np.where(some, middle, usual[: seen.shape[1]])
@@ -211,7 +211,7 @@ def _varies(deviation: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArra
 
 
 def _is_held(step: NDArray[np.int64], held_out: NDArray[np.int64] | None) -> NDArray[np.bool_]:
-    """Say which grid steps lie in one of the intervals [first, stop)."""
+    """Return which grid steps lie in one of the intervals [first, stop)."""
     if held_out is None or not len(held_out):
         return np.zeros(len(step), np.bool_)
     first, stop = held_out[np.argsort(held_out[:, 0])].T
@@ -229,12 +229,12 @@ class Moments(NamedTuple):
 
     @classmethod
     def none(cls, groups: int, columns: int) -> Moments:
-        """Nothing seen yet."""
+        """Return moments of no rows."""
         return cls(*(np.zeros((groups, columns)) for _ in cls._fields))
 
     @classmethod
     def of(cls, rows: NDArray[np.float32], count: NDArray[np.int64]) -> Moments:
-        """Sum up the observed values of (R, C), groups of `count` (S,) rows one after the other."""
+        """Return the moments of (R, C), whose rows are consecutive groups of `count` (S,) rows."""
         x = rows.astype(np.float64)
         seen = np.isfinite(x)
         number = sums(seen.astype(np.float64), count)
@@ -244,18 +244,18 @@ class Moments(NamedTuple):
         return cls(number, mean, sums(away**2, count))
 
     def take(self, groups: slice | NDArray[np.int64]) -> Moments:
-        """Give some of the groups."""
+        """Return some of the groups."""
         return Moments(self.number[groups], self.mean[groups], self.squares[groups])
 
     def merged(self, part: Moments) -> Moments:
-        """Add to each group what another has seen (Chan et al. 1979, eq. 2.1)."""
+        """Merge with moments of other rows, group by group (Chan et al. 1979, eq. 2.1)."""
         total = self.number + part.number
         delta, share = part.mean - self.mean, part.number / np.maximum(total, 1)
         squares = self.squares + part.squares + delta**2 * self.number * share
         return Moments(total, self.mean + delta * share, squares)
 
     def together(self) -> Moments:
-        """Merge all groups into one, two and two."""
+        """Merge all groups into one, pairwise, which loses few digits."""
         whole = self
         while len(whole.number) > 1:
             paired = len(whole.number) // 2 * 2
@@ -269,11 +269,11 @@ class Moments(NamedTuple):
         return Moments(*(part[0] for part in whole))
 
     def deviation(self) -> NDArray[np.float64]:
-        """Give the population standard deviation."""
+        """Return the population standard deviation."""
         return np.asarray(np.sqrt(self.squares / np.maximum(self.number, 1)))
 
     def location_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and population standard deviation; scale 1 where nothing varies."""
+        """Return mean and population standard deviation; scale 1 where nothing varies."""
         deviation = self.deviation()
         scale = np.where(_varies(deviation, self.mean), deviation, 1.0)
         return self.mean.astype(np.float32), scale.astype(np.float32)

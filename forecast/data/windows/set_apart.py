@@ -1,7 +1,7 @@
-"""Stretches of train, spread over its time, that choose beside dev; gathers no values.
+"""Blocks of train, spread over its time, that help dev to choose the epoch.
 
-A dev part of a few horizons is one spell of weather: which epoch is best there says little of the
-next. Where train is long, some short stretches of it are kept from the weights as well.
+A dev part of a few horizons is one spell of weather, and the epoch that is best there may not be
+best in the next. If train is long, some short blocks of it are therefore held out as well.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from forecast.data.windows.windows import WindowIndex
 if TYPE_CHECKING:
     from forecast.data.panel import Panel
 
-MOST, LEAST = 8, 3  # stretches; fewer are not worth the windows they cost
-SHARE = 0.1  # of the time of train that they may cost
+MOST, LEAST = 8, 3  # number of blocks; fewer are not worth the windows they cost
+SHARE = 0.1  # largest share of the time of train that the blocks may cost
 
 
 class SetApart(NamedTuple):
-    """Windows of train, and those set apart from it."""
+    """Windows to train on, and windows held out from train."""
 
     train: WindowIndex
     held: WindowIndex
 
 
 def set_apart(panel: Panel, train: WindowIndex, *, horizon: int, season: int) -> SetApart:
-    """Divide windows so that none that is kept shares a target step with one set apart.
+    """Divide windows so that no window to train on shares a target step with one held out.
 
-    A stretch is the longer of two horizons and two seasons; none are taken where three would cost
-    more than a tenth of the time.
+    A block lasts for two horizons or two seasons, whichever is longer. There are none if three of
+    them would cost more than a tenth of the time.
     """
     first = panel.start[train.series] + train.cutoff  # of each window's target steps
     begin, stop = int(first.min()), int(first.max()) + horizon
@@ -41,7 +41,7 @@ def set_apart(panel: Panel, train: WindowIndex, *, horizon: int, season: int) ->
     each = (stop - begin) / count
     starts = (begin + each * np.arange(count) + (each - length) / 2).astype(np.int64)
     place = np.searchsorted(starts, first, side="right") - 1
-    behind = np.where(place >= 0, starts[place] + length, begin)  # end of the stretch at or before
+    behind = np.where(place >= 0, starts[place] + length, begin)  # end of the block at or before
     ahead = np.append(starts, stop + horizon)[place + 1]  # start of the next one
     is_held = first + horizon <= behind
     return SetApart(

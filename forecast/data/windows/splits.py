@@ -1,4 +1,4 @@
-"""Train, calibration, dev and test as cutoffs, by target time; gathers no values.
+"""Splits the windows of a panel by target time into train, calibration, dev and test.
 
 A window belongs to a part when all its target steps do. Between two parts ``horizon - 1`` cutoffs
 are therefore left out, and no target step is in two parts; contexts may reach back.
@@ -32,7 +32,7 @@ MOST_BLOCKS = 24
 
 
 class Need(NamedTuple):
-    """What a part must hold for figures on it to mean something: 4 horizons, 2 main seasons."""
+    """The least size of a part whose scores mean something: 4 horizons and 2 main seasons."""
 
     horizon: int
     season: int
@@ -44,27 +44,27 @@ class Need(NamedTuple):
 
     @property
     def why(self) -> str:
-        """Which of the two it is."""
+        """Which of the two is longer, in words."""
         return "4 horizons" if self.steps == 4 * self.horizon else "2 main seasons"
 
 
 class Split(NamedTuple):
-    """Windows of each part, and what a scaler may see.
+    """Windows of each part, and the rows a scaler may see.
 
     Parameters
     ----------
     train, calibration, dev, test : WindowIndex
-        Calibration is taken from train, seen neither by the weights nor by early stopping.
+        Calibration is taken from train; neither the weights nor early stopping see it.
     train_end : (S,) int64
-        Steps of each series whose rows a scaler may see, save those in `held_out`.
+        Steps of each series whose rows a scaler may see, except those in `held_out`.
     held_out : (R, 2) int64
         Grid intervals [first, stop) that a scaler must not see.
     spans : dict
         Grid intervals of each part's targets.
     warnings : tuple of str
-        What is thin about this split.
+        Parts that are too small.
     notes : tuple of str
-        What it has decided: parts that are larger than their share.
+        Parts that were made larger than their share.
     """
 
     train: WindowIndex
@@ -98,29 +98,29 @@ def split_windows(
     Parameters
     ----------
     train, dev, test, calibration
-        Shares of the span, steps or durations; `calibration` is taken from train. Where `dev` or
-        `test` is no share, a `train` share means what they leave. A `train` in steps begins with
-        the data, otherwise `test` ends with it. A share under 4 horizons or 2 main seasons becomes
-        that long, as far as train keeps half of the span, see `enlarged`.
+        Shares of the span, steps or durations; `calibration` is taken from train. If `dev` or
+        `test` is not a share, a `train` share stands for whatever they leave. A `train` in steps
+        starts with the data; otherwise `test` ends with it. A share under 4 horizons or 2 main
+        seasons becomes that long, as far as train keeps half of the span, see `enlarged`.
     scheme
         `chronological`: train, calibration (the end of train), dev, test in this order.
         `blocked`: calibration, dev and test are blocks drawn from the whole span, train the rest.
     stride
         Steps between the cutoffs of train; the other parts keep every cutoff.
     min_observed
-        Share of the context's steps with an observed target below which a window is left out,
-        as is one without any observed target.
+        Least share of the context's steps with an observed target. A window below it, or without
+        any observed target in its horizon, is left out.
     season
-        Steps of the main season: two of them, or 4 horizons, are what a part should hold.
+        Steps of the main season; a part should hold two of them, and 4 horizons.
     seed
-        Of the draw of blocks.
+        Of the random blocks.
 
     Raises
     ------
     ConfigError
-        When the parts do not fit together.
+        When the sizes of the parts contradict each other.
     DataError
-        When the data is too short for a part to hold two horizons, or has no usable windows.
+        When a part is too short for two horizons, or has no usable window.
     """
     first, stop = _observed_span(panel)
     asked = {"train": train, "calibration": calibration, "dev": dev, "test": test}
@@ -162,16 +162,16 @@ def rolling_origins(
     last: int,
     stride: int = 1,
 ) -> WindowIndex:
-    """Cutoffs whose last step is the grid index `first`, `first + stride`, ... up to `last`.
+    """Return the cutoffs whose last step is the grid index `first`, `first + stride`, ... `last`.
 
-    A series takes part where it has a past and at least one observed target in the horizon.
+    A series is included where it has a past and an observed target in the horizon.
     """
     origins = np.arange(first, last + 1, stride, dtype=np.int64) + 1
     return Candidates(panel, 1, horizon, 0.0).select(origins)
 
 
 def _observed_span(panel: Panel) -> tuple[int, int]:
-    """Grid interval from the first to the last observed target of any series."""
+    """Return the grid interval from the first to the last observed target of any series."""
     begin, end = panel.observed_begin(), panel.observed_end(targets_only=True)
     has_any = end > begin
     if not has_any.any():
@@ -185,7 +185,7 @@ def _observed_span(panel: Panel) -> tuple[int, int]:
 def _sizes(
     panel: Panel, span: int, parts: dict[str, Part], *, need: Need
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Count the steps of each part, calibration taken out of train; say what was enlarged."""
+    """Return the steps of each part, with calibration taken out of train, and what was enlarged."""
     shares = {name: part for name, part in parts.items() if isinstance(part, float)}
     for name, share in shares.items():
         if not 0.0 <= share < 1.0:
@@ -198,7 +198,7 @@ def _sizes(
     growing = [name for name in HELD_BACK if shares.get(name, 0) > 0 and "train" in shares]
     grown = dict(enlarged(held, growing, need=need, most=span // 2))
     if "calibration" in growing and grown["calibration"] < 2 * need.horizon:
-        grown["calibration"] = 0  # nothing can be calibrated on so little
+        grown["calibration"] = 0  # too short to calibrate on
     rest = span - grown["dev"] - grown["test"]
     if "train" not in shares and steps["train"] > rest:
         raise DataError(
@@ -219,9 +219,9 @@ def _sizes(
 def enlarged(
     held: dict[str, int], growing: Sequence[str], *, need: Need, most: int
 ) -> dict[str, int]:
-    """Give the `growing` parts the steps they need, all alike, `most` for all parts together.
+    """Enlarge the `growing` parts equally to the steps they need, within `most` for all parts.
 
-    Where that is too little for two horizons each, dev and test come first.
+    If that is too little for two horizons each, dev and test come first.
 
     Examples
     --------
@@ -287,7 +287,7 @@ def _chronological(begin: int, sizes: dict[str, int]) -> Spans:
 
 
 def _blocked(first: int, stop: int, sizes: dict[str, int], horizon: int, seed: int) -> Spans:
-    """One block of each held-out part at a random place in each of equal stretches of the span."""
+    """Divide the span equally, and in each piece place one random block of each held-out part."""
     random = np.random.default_rng(seed)
     held = {part: sizes[part] for part in PARTS[1:] if sizes[part]}
     count = min(MOST_BLOCKS, *(size // (2 * horizon) for size in held.values()))

@@ -1,4 +1,4 @@
-"""Equal folds of train time, each of which can be left out; gathers no values."""
+"""Equal folds of train time, for cross-validation and cross-fitting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_FOLDS = 8
 
 
 class FoldSpan(NamedTuple):
-    """The folds that the targets of some windows lie in: one, or one and the next.
+    """The folds that the targets of a window lie in: one fold, or two neighbouring ones.
 
     Examples
     --------
@@ -31,32 +31,32 @@ class FoldSpan(NamedTuple):
     last: int
 
     def lies_in(self, first: int, last: int) -> bool:
-        """Say whether all target steps lie within folds `first` to `last`."""
+        """Return whether all target steps lie within folds `first` to `last`."""
         return first <= self.first and self.last <= last
 
     def shares_steps_with(self, first: int, last: int) -> bool:
-        """Say whether a target step may be one of a window that lies in `first` to `last`."""
+        """Return whether these windows may share target steps with windows in `first` to `last`."""
         return self.first <= last and first <= self.last
 
 
 def fold_count(spans: Iterable[FoldSpan]) -> int:
-    """Count the folds from the first of all to the last that any span reaches."""
+    """Return the number of folds up to the last one that any span reaches."""
     return 1 + max((span.last for span in spans), default=0)
 
 
 class TrainFolds(NamedTuple):
-    """Folds of time that windows are told apart by, none shorter than a horizon.
+    """A division of time into equal folds, none shorter than a horizon.
 
     Parameters
     ----------
     start : (S,) int64
         First grid index of each series.
     begin, stop : int
-        Grid interval of all targets.
+        Grid interval of all target steps.
     horizon : int
-        Steps of a target.
+        Steps of a window's target.
     total : int
-        How many folds.
+        Number of folds.
     """
 
     start: Tensor
@@ -69,7 +69,7 @@ class TrainFolds(NamedTuple):
     def of(
         cls, panel: Panel, index: WindowIndex, *, horizon: int, most: int = MOST_FOLDS
     ) -> TrainFolds:
-        """Cut the time of all targets of `index` into `most`, or as many as are long enough."""
+        """Divide the target time of `index` into `most` folds, or as many as are long enough."""
         start = torch.as_tensor(panel.start)
         first = panel.start[index.series] + index.cutoff
         begin, stop = int(first.min()), int(first.max()) + horizon
@@ -77,21 +77,21 @@ class TrainFolds(NamedTuple):
         return cls(start, begin, stop, horizon, total)
 
     def number(self, series: Tensor, cutoff: Tensor, *, step: int = 0) -> Tensor:
-        """Give the fold (N,) that a step of each window's target lies in, the first unless set.
+        """Return the fold (N,) of a target step of each window, the first step unless set.
 
-        Steps before the first fold and after the last count as theirs.
+        Steps before the first fold belong to it, steps after the last fold to that one.
         """
         place = self.start.to(series.device)[series] + cutoff + step - self.begin
         number = place * self.total // (self.stop - self.begin)
         return number.clamp(0, self.total - 1)
 
     def holds(self, series: Tensor, cutoff: Tensor) -> Tensor:
-        """Say of each window (N,) whether its first target step lies in any fold."""
+        """Return whether the first target step of each window (N,) lies in any fold."""
         place = self.start.to(series.device)[series] + cutoff
         return (place >= self.begin) & (place < self.stop)
 
     def split(self, index: WindowIndex) -> dict[FoldSpan, WindowIndex]:
-        """Give the windows of each span that has any, in their order."""
+        """Group the windows of an index by the folds of their targets, keeping their order."""
         windows = torch.as_tensor(index.series), torch.as_tensor(index.cutoff)
         first = self.number(*windows).numpy()
         last = self.number(*windows, step=self.horizon - 1).numpy()

@@ -1,4 +1,4 @@
-"""Windows of a panel gathered by index; nothing is cut beforehand, nothing is scaled."""
+"""Gathers windows of a panel by index, in raw units, when a batch needs them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from forecast.data.panel import Panel
 
-MOST_WINDOWS = 20_000  # enough for error quantiles of each step; more only takes time
+MOST_WINDOWS = 20_000  # enough for error quantiles of each step
 
 # B batch, L context, H horizon, C channels, T targets, P past, K known
 
 
 class WindowIndex(NamedTuple):
-    """Windows by position: series (N,) and cutoff (N,), the number of that series' steps used.
+    """Windows by position: series (N,) and cutoff (N,), the number of the series' steps used.
 
     The past of a window is ``[:cutoff]``; its last timestamp is
     ``grid.time(start[series] + cutoff - 1)``.
@@ -35,7 +35,7 @@ class WindowIndex(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Windows in raw units; NaN is missing.
+    """Windows in raw units; NaN means missing.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
         NaN also in the future.
     series, cutoff : (B,) int64
     scale_row : (B,) int64
-        Row of `Scaler.table` that each window is scaled by.
+        Row of `Scaler.table` by which each window is scaled.
     """
 
     past: Tensor
@@ -66,14 +66,14 @@ class Windows:
     Parameters
     ----------
     calendar
-        Calendar features computed once for the whole span and the horizon behind it.
+        Calendar features, computed once for the whole span and the horizon after it.
     holidays
         Country or country-subdivision of the feature `is_holiday`.
     scaled_series
-        Series with their own row in the scaler's table, which begins with the common one.
+        Series with their own row in the scaler's table, whose first row is the pooled one.
     device
-        Where the batches are needed. The values are held there too, unless they would fill more
-        than half of a GPU's free memory: then they stay mapped, and each batch is sent.
+        Where the batches are needed. The panel's values are held there too, unless they would fill
+        more than half of a GPU's free memory: then they stay mapped and each batch is copied.
     """
 
     def __init__(
@@ -148,9 +148,9 @@ class Windows:
         return Batch(*(field.to(self.device, non_blocking=True) for field in batch))
 
     def _rows(self, series: Tensor, cutoff: Tensor, step: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Rows of the windows' steps, and which steps the series does not have (None: all there).
+        """Return the rows of the windows' steps, and which steps lie outside the series, if any.
 
-        Most batches lie inside their series; on a CPU looking first is cheaper than masking.
+        Most batches lie inside their series; on a CPU a check is cheaper than masking.
         """
         length, offset = self._length[series], self._offset[series][:, None]
         if self.home.type == "cpu":
@@ -168,7 +168,7 @@ class Windows:
 
 
 def _fits(panel: Panel, calendar: NDArray[np.float32], device: torch.device) -> bool:
-    """Whether the panel leaves half of the free memory of a GPU to the model."""
+    """Return whether the panel leaves half of a GPU's free memory to the model."""
     if device.type != "cuda":
         return True
     versions = 0 if panel.vintages is None else panel.vintages.size
@@ -185,7 +185,7 @@ def thin(index: WindowIndex, *, most: int = MOST_WINDOWS) -> WindowIndex:
 
 
 def batches(windows: Windows, index: WindowIndex, *, batch_size: int) -> Iterator[Batch]:
-    """Yield the gathered windows of an index, in order."""
+    """Yield the windows of an index in batches, in order."""
     series, cutoff = torch.from_numpy(index.series), torch.from_numpy(index.cutoff)
     for begin in range(0, len(series), batch_size):
         part = slice(begin, begin + batch_size)
@@ -195,7 +195,7 @@ def batches(windows: Windows, index: WindowIndex, *, batch_size: int) -> Iterato
 def slices(
     index: WindowIndex, batch_size: int, *, rank: int = 0, world: int = 1
 ) -> Sequence[tuple[Tensor, Tensor]]:
-    """Cut this rank's share of an index into batches of (series, cutoff)."""
+    """Divide this rank's share of an index into batches of (series, cutoff)."""
     series = torch.as_tensor(index.series)[rank::world]
     cutoff = torch.as_tensor(index.cutoff)[rank::world]
     starts = range(0, len(series), batch_size)
@@ -203,7 +203,7 @@ def slices(
 
 
 def collect_actual(panel: Panel, index: WindowIndex, *, horizon: int) -> NDArray[np.float32]:
-    """Return the actuals (N, H, T) of an index; NaN where missing or not there yet."""
+    """Return the actuals (N, H, T) of an index; NaN where missing or in the future."""
     windows = Windows(panel, context_length=1, horizon=horizon)
     found = [batch.target.numpy() for batch in batches(windows, index, batch_size=1024)]
     return np.concatenate(found) if found else np.empty((0, horizon, len(panel.targets)), "f4")

@@ -1,4 +1,4 @@
-"""What covariates known for a step change about it, and layers that start without effect.
+"""The effect of known covariates on their own step, and initialisers of layers.
 
 Shapes: B batch, H horizon, T targets, K known, D hidden, O head outputs, m segments of the horizon.
 """
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STEP_UNITS = 32
-"""Units of what a step's known covariates enter through."""
+"""Hidden units through which the known covariates of a step enter."""
 
 
 class StepEffect(nn.Module):
-    """What the covariates known for a step change about that step: V relu(U h + W k + b).
+    """The effect of the covariates known for a step on that step: V relu(U h + W k + b).
 
-    h is the state of the step's segment, so that targets may respond in their own ways; V starts
-    at 0. `known_entry` cannot do this well: it sends all steps of a segment through one state.
+    h is the state of the step's segment, so that targets can respond differently; V starts at 0.
+    `known_entry` cannot replace it: there, all steps of a segment pass through one state.
     """
 
     def __init__(self, known_count: int, hidden_size: int, outputs: int, *, width: int) -> None:
@@ -35,7 +35,7 @@ class StepEffect(nn.Module):
 
 
 def zeroed(linear: nn.Linear) -> nn.Linear:
-    """Start at 0, so that what was never trained has no effect."""
+    """Start at 0, so that an untrained layer has no effect."""
     for weight in linear.parameters():
         nn.init.zeros_(weight)
     return linear
