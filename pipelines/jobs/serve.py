@@ -12,10 +12,13 @@ from pipelines.process.console import say
 from pipelines.process.local_server import HOST, serve_until_stopped
 from pipelines.tracking import champion_bundle, tracking_uri
 from pipelines.tracking.registry import registered_name
-from pipelines.tracking.store import ENVIRONMENT
+from pipelines.tracking.scoring import MODEL
+from pipelines.tracking.store import ENVIRONMENT, log_in
 
 if TYPE_CHECKING:
     from forecast.config import Config
+
+AT_ONCE = 64  # connections; more are told to come back (503)
 
 
 def run(config: Config, *, port: int = 5001) -> int | None:
@@ -28,16 +31,19 @@ def run(config: Config, *, port: int = 5001) -> int | None:
     TrackingError
         The store cannot be reached, or the port is taken.
     """
+    log_in(config)
     version, name = champion_bundle(config).version, registered_name(config)
     say(f"starting version {version} of {name}, this takes some seconds")
     command = [
-        *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"),
-        *("--host", HOST, "--port", str(port), "--model-uri", f"models:/{name}/{version}"),
+        *(sys.executable, "-m", "uvicorn", "--factory", "pipelines.tracking.scoring:app"),
+        *("--host", HOST, "--port", str(port), "--limit-concurrency", str(AT_ONCE)),
+        *("--log-level", "warning"),
     ]
     return serve_until_stopped(
         command,
         port=port,
         ready="/ping",
         announce=f"POST history to http://{HOST}:{port}/invocations  (Ctrl-C stops it)",
-        environment=ENVIRONMENT | {"MLFLOW_TRACKING_URI": tracking_uri(config)},
+        environment=ENVIRONMENT
+        | {"MLFLOW_TRACKING_URI": tracking_uri(config), MODEL: f"models:/{name}/{version}"},
     )

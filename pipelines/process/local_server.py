@@ -58,7 +58,8 @@ def serve_until_stopped(
         here = Path(sys.executable).parent  # where MLflow looks for uvicorn, on no PATH perhaps
         path = {"PATH": os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)])}
         everything = {**os.environ, **path, **environment}
-        server = subprocess.Popen(command, env=everything, start_new_session=True)
+        tied = [sys.executable, "-m", "pipelines.process.tied", str(os.getpid()), *command]
+        server = subprocess.Popen(tied, env=everything, start_new_session=True)
         try:
             if _wait_ready(server, f"http://{HOST}:{port}{ready}", asked):
                 say(announce)

@@ -1,17 +1,20 @@
 """`forecast ui` and `serve`: up on 127.0.0.1, right in a browser, gone with all their processes."""
 
+import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +144,28 @@ def test_without_a_champion_nothing_is_served(config: Config) -> None:
         serve.run(config)
 
 
+def test_a_server_goes_when_its_job_is_killed(tmp_path: Path) -> None:
+    port = _free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    job = (
+        "from pipelines.process.local_server import serve_until_stopped as serve\n"
+        f"serve({command!r}, port={port}, ready='/', announce='up', environment={{}})"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", job], env=environment, stdout=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        assert b"up\n" in iter(process.stdout.readline, b"")
+        process.kill()
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.1)
+    pytest.fail("the server outlived its job")
+
+
 def test_a_server_is_stopped_with_children_that_outlive_it(tmp_path: Path) -> None:
     """Stopping waits for a worker that takes longer to end than the process that started it."""
     port, ended = _free_port(), tmp_path / "ended"
@@ -181,8 +206,52 @@ def test_the_champion_answers_over_http(
         rows = pd.DataFrame(answer["predictions"])
         assert len(rows) == 2 * 6
         assert rows["y_hat"].notna().all()
-        with pytest.raises(urllib.error.HTTPError, match="400"):
-            _post(port, [{"unique_id": "a", "ds": "2024-01-01", "y": "warm"}])
+        assert set(rows["model_version"]) == {"1"}
+        _assert_times_are_read_as_written(port, history, rows)
+        _assert_faults_are_told_without_a_trace(port, history)
+
+
+def _assert_times_are_read_as_written(port: int, history: pd.DataFrame, rows: Any) -> None:
+    """The config's zone is UTC, so that a local stamp, `Z` and an offset can be the same instant."""
+    for zone, written in ((None, "%Y-%m-%dT%H:%M:%SZ"), ("-05:00", "%Y-%m-%dT%H:%M:%S%z")):
+        stamps = pd.to_datetime(history["ds"]).dt.tz_localize("UTC")
+        stamps = stamps if zone is None else stamps.dt.tz_convert("Etc/GMT+5")
+        sent = history.assign(ds=stamps.dt.strftime(written))
+        again = pd.DataFrame(_post(port, sent.to_dict("records"))["predictions"])
+        pd.testing.assert_frame_equal(again, rows)
+
+
+def _assert_faults_are_told_without_a_trace(port: int, history: pd.DataFrame) -> None:
+    null = [*history.to_dict("records"), {"unique_id": "a", "ds": None, "y": 1.0}]
+    warm = [{"unique_id": "a", "ds": "2024-01-01", "y": "warm"}]
+    json_type, here = "application/json", f"127.0.0.1:{port}"
+    attempts: list[tuple[int, bytes, str, dict[str, str]]] = [
+        (400, json.dumps({"dataframe_records": warm}).encode(), json_type, {}),
+        (400, b"unique_id,ds\na,b,c,d\n", "text/csv", {}),
+        (400, b"[" * 1000 + b"]" * 1000, json_type, {}),
+        (413, b" " * ((16 << 20) + 1), json_type, {}),
+        (403, b"{}", json_type, {"Host": "evil.example"}),
+        (403, b"{}", json_type, {"Host": here, "Origin": "http://evil.example"}),
+    ]
+    for status, body, kind, headers in attempts:
+        found, text = _refused(port, body, {"Content-Type": kind} | headers)
+        assert found == status, text
+        assert not re.search(r"Traceback|File \"|site-packages", text), text
+    status, text = _refused(
+        port, json.dumps({"dataframe_records": null}).encode(), {"Content-Type": json_type}
+    )
+    assert "Traceback" not in text
+
+
+def _refused(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with suppress(BrokenPipeError, ConnectionResetError):  # refused while it was being sent
+        connection.request("POST", "/invocations", body, headers)
+    try:
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
 
 
 def _post(port: int, records: list[dict[str, Any]]) -> Any:
@@ -206,8 +275,7 @@ def test_a_champion_that_is_registered_is_the_one_served(
     assert version is not None
     set_alias(config, CHAMPION, version.number)
     seen: list[Any] = []
-    monkeypatch.setattr(
-        serve, "serve_until_stopped", lambda command, **_named: seen.append(command)
-    )
+    monkeypatch.setattr(serve, "serve_until_stopped", lambda _command, **named: seen.append(named))
     serve.run(config)
-    assert seen[0][-1] == f"models:/{config.name}/{version.number}"
+    served = seen[0]["environment"]["FORECAST_SERVED_MODEL"]
+    assert served == f"models:/{config.name}/{version.number}"
