@@ -125,11 +125,12 @@ def pinball(
 
     Returns the mean over `axis` of the (N, H, T) cells, with Q as the last axis.
     """
-    q = np.asarray(levels, dtype=np.float64)
-    y, z = pairs(np.asarray(actual, np.float64)[..., None], quantiles)
-    loss = np.maximum(q * (y - z), (q - 1.0) * (y - z))
-    axes = tuple(range(loss.ndim - 1)) if axis is None else axis
-    return masked_mean(loss, axis=axes)
+    values = np.asarray(quantiles)
+    means = []
+    for place, q in enumerate(np.asarray(levels, dtype=np.float64).tolist()):  # one in memory
+        y, z = pairs(actual, values[..., place])
+        means.append(masked_mean(np.maximum(q * (y - z), (q - 1.0) * (y - z)), axis=axis))
+    return np.stack(means, axis=-1)
 
 
 def crps(actual: ArrayLike, quantiles: ArrayLike, levels: ArrayLike, *, axis: Axis = None) -> Any:

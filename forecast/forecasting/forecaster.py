@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from forecast.forecasting.fallback import (
     widened,
 )
 from forecast.forecasting.hardship import Hardship, hardship_of
+from forecast.forecasting.in_parts import in_parts
 from forecast.forecasting.label_codes import in_codes_of, unseen
 from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.rolling_intervals import corrected
@@ -50,6 +51,13 @@ from forecast.models.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class _Source(NamedTuple):
+    """Where windows are gathered, and what lies before them."""
+
+    windows: Windows
+    history: OwnHistory
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,29 @@ class Forecaster:
         ModelError
             When the panel is not of the kind the model was trained on.
         """
-        spec, labelled = self.spec, panel
+        spec = self.spec
         spec.check(panel)
-        panel = in_codes_of(panel, spec.categories)
-        answer = self._calibrated(panel, index, batch_size=batch_size)
+        source = self._source(in_codes_of(panel, spec.categories))
+
+        def some(part: WindowIndex) -> Forecast:
+            answer = self._corrected(source, part, batch_size=batch_size)
+            return replace(answer, flag=self._flag(answer.flag, panel, part))
+
+        values = spec.horizon * len(spec.targets) * len(spec.levels)
+        return in_parts(some, index, values=values)
+
+    def _corrected(self, source: "_Source", index: WindowIndex, *, batch_size: int) -> Forecast:
+        """Forecast windows, calibrated and corrected by each series' own past, within bounds."""
+        spec = self.spec
+
+        def calibrated(_: Panel, part: WindowIndex, *, batch_size: int = 128) -> Forecast:
+            return self._calibrated(source, part, batch_size=batch_size)
+
+        answer = self._calibrated(source, index, batch_size=batch_size)
         quantiles = answer.quantiles
         if self.calibration is not None and len(spec.levels):
-            moved = corrected(self._calibrated, self.calibration, spec, panel=panel, answer=answer)
+            panel = source.windows.panel
+            moved = corrected(calibrated, self.calibration, spec, panel=panel, answer=answer)
             moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
             is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
             kept = is_fallback[:, None] | (quantiles[..., 0] == quantiles[..., -1])  # (N, H, T)
@@ -109,7 +133,6 @@ class Forecaster:
             answer,
             point=spec.clip(answer.point, axis=2),
             quantiles=spec.clip(quantiles.astype(np.float32), axis=2),
-            flag=self._flag(answer.flag, labelled, index),
         )
 
     def raw(self, batch: Batch) -> Raw:
@@ -134,18 +157,25 @@ class Forecaster:
             flag = np.where(hits[:, None], join_flags(flag, f"unseen:{name}"), flag)
         return flag
 
-    def _calibrated(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
+    def _source(self, panel: Panel) -> "_Source":
+        spec = self.spec
+        return _Source(
+            spec.windows(panel, self.network.past_scale.device),
+            OwnHistory(panel, horizon=spec.horizon, season=spec.season),
+        )
+
+    def _calibrated(self, source: "_Source", index: WindowIndex, *, batch_size: int) -> Forecast:
         """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""
-        spec, device = self.spec, self.network.past_scale.device
-        windows = spec.windows(panel, device)
-        history = OwnHistory(panel, horizon=spec.horizon, season=spec.season)
+        spec, (windows, history) = self.spec, source
 
         def answered(part: tuple[torch.Tensor, torch.Tensor]) -> tuple[Answer, Past]:
             batch = windows.gather(*part)
             past = history.of(*_positions(batch), _past_targets(batch))
             return self._answer(windows, batch, past), past
 
-        found = side_by_side(answered, slices(index, batch_size), on_gpu=device.type != "cpu")
+        found = side_by_side(
+            answered, slices(index, batch_size), on_gpu=windows.device.type != "cpu"
+        )
         answers = [answer for answer, _ in found]
         never = [past.never for _, past in found]
         return Forecast(

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ModelError
+from forecast.forecasting import in_parts
 from forecast.forecasting.spec import index_at
 from tests.builders import frame_of, panel_of, ramp_panel
 from tests.conftest import ROOT
@@ -38,6 +39,23 @@ def test_batch_size_changes_no_forecast(trained):
     one, many = (forecaster.predict(panel, index, batch_size=size) for size in (1, 128))
     assert_allclose(one.point, many.point, rtol=1e-5)
     assert_allclose(one.quantiles, many.quantiles, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("most", [1, 300])  # a window at a time, and a few
+def test_windows_in_any_order_are_forecast_the_same_part_by_part(trained, monkeypatch, most):
+    panel, forecaster = trained
+    values = panel.values.copy()
+    values[530:580] = np.nan  # flags of several lengths, fallbacks
+    panel = replace(panel, values=values)
+    test = tiny_split(tiny_panel()).test
+    order = np.random.default_rng(0).permutation(len(test.series))[:40]
+    index = WindowIndex(test.series[order], test.cutoff[order])
+    whole = forecaster.predict(panel, index)
+    monkeypatch.setattr(in_parts, "MOST_VALUES", most)
+    again = forecaster.predict(panel, index)
+    assert len(set(whole.flag.ravel())) > 1
+    for name in ("series", "cutoff", "point", "quantiles", "levels", "flag", "never"):
+        assert_array_equal(getattr(again, name), getattr(whole, name))
 
 
 def test_quantiles_rise_and_nothing_is_flagged(trained):
