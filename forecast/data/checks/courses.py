@@ -1,4 +1,4 @@
-"""Findings about the course of a column: running totals, and zeros that are outages."""
+"""Findings about the course of a column: running totals, lost digits, zeros that are outages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ FEW_ZEROS = 0.1
 FAR_FROM_ZERO = 0.4
 NIGHTS = 20
 ALIKE = 2.5
+COARSE = 0.02
+"""Of the usual change of neighbours, what the last kept digit may be."""
 
 
 @dataclass
@@ -41,19 +43,22 @@ class Seen:
 
 
 def course_findings(panel: Panel, *, season: int) -> Iterator[Finding]:
-    """Yield columns that only grow, and zeros where a column is otherwise far from zero."""
+    """Yield columns that only grow or lose digits, and zeros where all else is far from zero."""
     for channel, name in enumerate(panel.channels):
         if name in panel.categories or name in panel.known:
             continue
-        grows, zeros, judged = Seen(), Seen(), 0
+        grows, coarse, zeros, judged = Seen(), Seen(), Seen(), 0
         for series in range(len(panel.series_ids)):
             block = panel.block(series)
             column = np.ascontiguousarray(block[-SAMPLE:, channel])
             where = _Place(panel, series, len(block) - len(column))
             judged += _look_at_growth(column, where, grows)
+            _look_at_digits(column, where, coarse)
             _look_at_zeros(column, where, season, zeros)
         if grows.series > judged / 2:
-            yield _growth(name, grows, judged)
+            yield _growth(name, grows, judged, coarse)
+        elif coarse.series:
+            yield _lost_digits(name, coarse)
         if zeros.series:
             yield _outage(name, zeros)
 
@@ -86,6 +91,32 @@ def _look_at_growth(column: NDArray[np.float32], where: _Place, seen: Seen) -> i
     return 1
 
 
+def _look_at_digits(column: NDArray[np.float32], where: _Place, seen: Seen) -> None:
+    """Note readings so large that float32 (24 bits) blurs how neighbouring ones differ."""
+    values = column[~np.isnan(column)]
+    changes = np.abs(np.diff(values.astype(np.float64)))
+    changes = changes[changes > 0]
+    if not len(changes):
+        return
+    largest = np.abs(values).max()
+    if np.spacing(largest) > COARSE * float(np.median(changes)):
+        seen.add(len(values), 0, where.at(0), float(np.spacing(largest)))
+
+
+def _lost_digits(name: str, seen: Seen) -> Finding:
+    return Finding(
+        "warning",
+        "digits",
+        f"readings are kept to the nearest {short(seen.value)} in {seen.series:,} series: "
+        "coarse for how little neighbouring ones differ; their differences keep all digits",
+        seen.steps,
+        column=name,
+        series=seen.series,
+        first=seen.first,
+        setting=f"data.difference: [{name}]",
+    )
+
+
 def _look_at_zeros(column: NDArray[np.float32], where: _Place, season: int, seen: Seen) -> None:
     """Note zeros of a column that is otherwise far from zero, or that last far beyond a night."""
     values = column[~np.isnan(column)]
@@ -114,14 +145,17 @@ def _beyond_nights(runs: Runs, season: int) -> Runs:
     return Runs(runs.first[long], runs.length[long])
 
 
-def _growth(name: str, seen: Seen, judged: int) -> Finding:
+def _growth(name: str, seen: Seen, judged: int, coarse: Seen) -> Finding:
     """Return the finding of a running total."""
+    kept = (
+        f"; so large, they are kept to the nearest {short(coarse.value)}" if coarse.series else ""
+    )
     falls = f", with {counted(seen.runs, 'fall')} (resets?)" if seen.runs else ""
     return Finding(
         "warning",
         "grows",
         f"it only grows, in {seen.series:,} of {judged:,} series{falls}: a running total? Levels "
-        "never come back, so that a model cannot learn them; their differences it can",
+        f"never come back, so that a model cannot learn them; their differences it can{kept}",
         seen.steps,
         column=name,
         series=seen.series,

@@ -166,8 +166,16 @@ def test_a_running_total_is_told_once_and_offers_its_differences(found):
     finding = only(findings, "grows")
     assert finding.setting == "data.difference: [y]"
     assert alarms(findings) == {"grows"}
+    assert "kept to the nearest 128" in finding.message  # np.spacing(np.float32(1_234_567_890))
     reset = np.cumsum(use) % 200_000
     assert "with 2 falls (resets?)" in only(found(one(reset), spans=spans), "grows").message
+
+
+def test_levels_too_large_for_their_changes_are_told(found):
+    wave = np.random.default_rng(2).normal(0, 3, 1500)
+    finding = only(found(one(100_000_000 + wave)), "digits")
+    assert "kept to the nearest 8" in finding.message
+    assert "digits" not in alarms(found(one(1013.25 + wave)))
 
 
 def spans_of(count, train=0.8, dev=0.9):
