@@ -1,4 +1,4 @@
-"""The config of a run: read, checked, described; imports nothing heavy and runs nothing."""
+"""The config of a run: its sections, loading and validation; imports nothing heavy."""
 
 from forecast.config.load import config_of, load_config
 from forecast.config.root import Config

@@ -1,4 +1,4 @@
-"""The section on alerts: what is told, and by which ways."""
+"""The `alert` section: what to report, and how it is sent."""
 
 from typing import Literal
 
@@ -12,39 +12,39 @@ KINDS: tuple[Kind, ...] = ("failed", "late", "skipped", "drifted", "coverage", "
 
 
 class Email(Section):
-    """A mail server and who is written to."""
+    """Mail: the server, sender and recipients."""
 
     to: Texts
-    """Addresses that are written to."""
+    """Addresses of the recipients."""
     sender: str
-    """Address that it comes from."""
+    """Address of the sender."""
     host: str = "localhost"
     """Mail server."""
     port: Integer = Field(25, ge=1, le=65_535)
-    """Its port; 587 is usual with `starttls`."""
+    """Port of the server; 587 is usual with `starttls`."""
     starttls: bool = False
-    """Whether the connection is encrypted before anything is said."""
+    """Whether the connection is encrypted (STARTTLS) before the login."""
     user: str | None = None
-    """Name at the server; no login unless set."""
+    """User name at the server; no login unless set."""
     password: str | None = None
-    """Password there; write it as `${NAME}`, an environment variable."""
+    """Password at the server; write it as `${NAME}`, an environment variable."""
 
 
 class Alert(Section):
-    """Who is told when something changes for the worse, and again when it is over."""
+    """Who is notified when a problem begins, and when it is over."""
 
     on: tuple[Kind, ...] = KINDS
-    """What is told: `failed` jobs, `late` and `skipped` ones, `drifted` errors and inputs,
-    `coverage` of the intervals, `stale` data, a `registry` that is away."""
+    """Problems to report: `failed`, `late` and `skipped` jobs, `drifted` errors and inputs,
+    `coverage` of the intervals, `stale` data, an unavailable `registry`."""
     command: Texts = ()
-    """Program and its arguments; gets the message as JSON on standard input."""
+    """Program with its arguments; it gets the message as JSON on standard input."""
     webhook: str | None = None
-    """Address that gets the message as JSON by POST; its `text` is what Slack, Mattermost and Teams
-    show. Write a secret address as `${NAME}`."""
+    """Address to which the message is sent as JSON by POST; Slack, Mattermost and Teams show its
+    `text`. Write a secret address as `${NAME}`."""
     email: Email | None = None
     """Mail."""
     timeout: ClockDuration = "10s"
-    """Each way may take this long."""
+    """Time limit of the command, the webhook and the mail, each."""
 
     @field_validator("webhook")
     @classmethod

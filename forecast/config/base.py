@@ -1,4 +1,4 @@
-"""What every section of the config shares: frozen, strict, no unknown keys; holds no fields."""
+"""The base of every section of the config: frozen, strict, no unknown keys."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 
 class Section(BaseModel):
-    """A part of the config: immutable, unknown keys refused, docstrings become the help text."""
+    """A section of the config; the docstrings of its fields become the help text."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True

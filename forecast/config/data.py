@@ -1,4 +1,4 @@
-"""The `data` section: where the readings are, what their columns mean; reads no file."""
+"""The `data` section: where the readings are, and what their columns mean."""
 
 import difflib
 from collections.abc import Iterable
@@ -21,16 +21,16 @@ Limits = tuple[Number | None, Number | None]
 
 
 class Covariates(Section):
-    """Columns beside the targets, by what is known of them at a cutoff."""
+    """Columns besides the targets, by how far they are known at a cutoff."""
 
     past: tuple[str, ...] = ()
-    """Known up to the cutoff only: other sensors of the same place."""
+    """Known only up to the cutoff: other sensors at the same site."""
     known: tuple[str, ...] = ()
     """Known into the future: plans, tariffs, weather forecasts."""
     static: tuple[str, ...] = ()
-    """One value a series: capacity, height, type."""
+    """One value per series: capacity, height, type."""
     calendar: tuple[CalendarFeature, ...] = ()
-    """Features that follow from the timestamp in local time."""
+    """Features computed from the timestamp in local time."""
 
 
 def _missing(value: Any) -> Any:
@@ -55,7 +55,7 @@ Missing = Annotated[
 
 
 def _no_such_column(key: str, name: str, roles: Iterable[str]) -> str:
-    """Return the words for a setting of a column that the run does not use."""
+    """Return the message for a setting of a column that the run does not use."""
     close = difflib.get_close_matches(name, roles, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; those are {', '.join(roles)}"
     return f"{key}: {name!r} is neither target nor covariate{hint}"
@@ -72,7 +72,8 @@ class Data(TableForm):
     start: str = "2000-01-01T00:00:00Z"
     """First step of a `wide_rows` table, which has no timestamps of its own."""
     align: Literal["start", "end"] = "start"
-    """Where rows of a `wide_rows` table differ in length: which of their ends lie at one time."""
+    """Whether the rows of a `wide_rows` table, where they differ in length, share their first or
+    their last time."""
     frequency: Frequency
     """Length of one step of the grid: `15min`, `1h`, `1d`, `1w`; business days `1B`; months,
     quarters and years named by their ends (`1ME`, `1QE`, `1YE`) or starts (`1MS`, `1QS`, `1YS`)."""
@@ -82,28 +83,30 @@ class Data(TableForm):
     targets: Texts = ("y",)
     """Columns to forecast."""
     covariates: Covariates = Covariates()
-    """Columns that help to forecast them."""
+    """Columns that help to forecast the targets."""
     categories: tuple[str, ...] = ()
     """Columns of text: each label becomes a code."""
     missing: Missing = {"*": ("", "NA", "NaN", "nan", "null")}
-    """Markers of a missing value, for all columns (`*`) or for one, in addition. Numbers are
-    compared as numbers; an empty cell is always missing."""
+    """Markers of a missing value, for all columns (`*`), and additional ones for single columns.
+    Numbers are compared as numbers; an empty cell is always missing."""
     limits: dict[str, Limits] = {}
-    """Lowest and highest possible value by column; outside becomes missing and is counted."""
+    """Lowest and highest possible value by column; values outside become missing and are
+    counted."""
     clip: dict[str, Limits] = {}
-    """Lowest and highest value by column; those beyond, within `limits`, become the nearer one and
-    are counted."""
+    """Lowest and highest value by column; values beyond, but within `limits`, are set to the nearer
+    one and counted."""
     exclude: tuple[Exclusion, ...] = ()
     """Readings to leave out, counted as rejected: broken series, spans of maintenance."""
     difference: tuple[str, ...] = ()
-    """Columns that hold running totals (meters, counters): what is forecast is the growth from
-    step to step. A step after a fall (a reset) or after a missing step is missing. Several readings
-    in one step: the last."""
+    """Columns that hold running totals (meters, counters), of which the growth from step to step is
+    forecast. A step after a fall (a reset) or after a missing step is missing. Of several readings
+    in one step the last counts."""
     aggregate: dict[str, Aggregate] = {}
-    """Several readings in one step, by column (`*`: the rest); the mean unless set."""
+    """How several readings in one step become one value, by column (`*`: all others); the mean
+    unless set."""
     duplicates: Literal["error", "first", "last", "mean"] = "last"
-    """Rows of one series with the same timestamp (and no `available_at`). The last by default:
-    loggers that send again send corrections."""
+    """How rows of one series with the same timestamp (and no `available_at`) become one. The last
+    counts by default: loggers that send again send corrections."""
     holidays: str | None = Field(None, pattern=r"^[A-Z]{2}(-[A-Za-z0-9]+)?$")
     """Country (and subdivision) of `is_holiday`: `US`, `DE-BY`."""
     panel: str | None = None
@@ -145,22 +148,22 @@ class Data(TableForm):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Every file, folder, glob and URL that the source names."""
+        """Return every file, folder, glob and URL that the source names."""
         entries = [(one,) if isinstance(one, str) else one.source for one in self.source]
         return tuple(text for entry in entries for text in entry)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of the source that have settings of their own."""
+        """Return the tables of the source that have settings of their own."""
         return tuple(one for one in self.source if isinstance(one, Table))
 
     def is_coarser(self, table: Table) -> bool:
-        """Return whether the rows of a table lie further apart than the steps of the grid."""
+        """Return whether the rows of a table are further apart than the steps of the grid."""
         own = table.frequency
         return own is not None and duration_s(own) > duration_s(self.frequency)
 
     def _check_table(self, table: Table, roles: Iterable[str]) -> None:
-        """Refuse settings of one table that do not fit the section."""
+        """Refuse settings of one table that contradict the section."""
         where = f"source: {table.source[0]}: "
         for key, names in (("columns", table.columns), ("hold", table.hold)):
             for name in names:

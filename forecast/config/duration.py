@@ -1,4 +1,4 @@
-"""Durations as people write them (`7d`, `24h`, `12M`) and as counts of steps; knows no dates."""
+"""Durations as people write them (`7d`, `24h`, `12M`), and their length in steps."""
 
 import re
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from forecast.errors import ConfigError
 
 UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 UNIT_MONTHS = {"ME": 1, "MS": 1, "QE": 3, "QS": 3, "YE": 12, "YS": 12}
-"""Months of a unit of the calendar; E and S name steps by their end or start."""
+"""Months of each calendar unit; E and S name steps by their end or start."""
 MONTH_S = 2_629_746
 """Mean seconds of a month: a twelfth of 365.2425 days."""
 WORKDAY_S = 120_960
@@ -44,7 +44,7 @@ def parts_of(text: str) -> tuple[int, str]:
 
 
 def months_of(text: str) -> int:
-    """Return the months of a duration of the calendar; 0 for any other.
+    """Return the months of a calendar duration; 0 for any other duration.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def is_below_day(frequency: str) -> bool:
 
 
 def duration_s(text: str) -> int:
-    """Return the length of a duration in seconds; of months and business days their mean.
+    """Return the length of a duration in seconds; for months and business days the mean length.
 
     Raises
     ------
     ConfigError
-        If `text` is no duration.
+        If `text` is not a duration.
 
     Examples
     --------
@@ -85,9 +85,9 @@ def duration_s(text: str) -> int:
 
 
 def count_steps(duration: str | int, frequency: str) -> int:
-    """Return how many steps of `frequency` a duration holds; a count passes through.
+    """Return how many steps of `frequency` a duration holds; a count is returned as it is.
 
-    Months are counted in months, business days in business days or weeks, all else by the clock.
+    Months are counted in months, business days in business days or weeks, others by the clock.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def count_steps(duration: str | int, frequency: str) -> int:
 
 
 def steps_within(duration: str, frequency: str) -> int:
-    """Return how many steps of `frequency` lie in a span of the clock, at least one.
+    """Return how many whole steps of `frequency` fit into a duration by the clock, at least one.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def steps_of_season(frequency: str) -> int:
 
 
 def _check_clock(value: Any) -> str:
-    """Accept a duration of the clock with its unit."""
+    """Accept a duration by the clock with its unit."""
     match = _CLOCK.match(value) if isinstance(value, str) else None
     if match is None or int(match[1]) == 0:
         raise ValueError(_HOW_CLOCK)
@@ -181,7 +181,7 @@ def _check_frequency(value: Any) -> str:
 
 
 def _check(value: Any) -> Any:
-    """Accept a count of steps or a duration; refuse the rest with one message."""
+    """Accept a count of steps or a duration; refuse everything else with one message."""
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
             raise ValueError("a count of steps is at least 1")
@@ -217,4 +217,4 @@ ClockDuration = Annotated[
     BeforeValidator(_check_clock),
     WithJsonSchema({"type": "string", "pattern": _CLOCK.pattern}),
 ]
-"""A duration by the clock with its unit, where a count of steps would mean nothing."""
+"""A duration by the clock with its unit; a count of steps is refused."""

@@ -1,4 +1,4 @@
-"""A YAML file, overrides and the environment to a validated Config; runs nothing."""
+"""Loads a validated Config from a YAML file, overrides and the environment."""
 
 import difflib
 import os

@@ -1,4 +1,4 @@
-"""The sections on windows, split, model, training and the one metric; builds nothing."""
+"""The sections on windows, split, model, training and the objective."""
 
 import re
 from collections.abc import Mapping
@@ -23,18 +23,18 @@ from forecast.vocabulary import (
 
 
 class Windows(Section):
-    """What one example looks like: how much of the past is read, how far the forecast goes."""
+    """The size of a window: how much of the past is read, and how far the forecast reaches."""
 
     context: Duration | None = None
-    """Past that the model reads. Unless set the longest of three horizons, two main seasons and,
-    below a day, a week of days, but no more than 672 steps or two main seasons, nor a quarter of
-    the readings: longer wins on long horizons (Lin 2023)."""
+    """The past that the model reads. Unless set, the longest of three horizons, two main seasons
+    and (for steps below a day) one week, at most 672 steps or two main seasons and at most a
+    quarter of the readings. Longer contexts win on long horizons (Lin 2023)."""
     horizon: Duration
     """How far the forecast reaches."""
     stride: Integer = Field(1, ge=1)
     """Steps between the cutoffs of two windows in training."""
     min_observed: Number = Field(0.5, ge=0, le=1)
-    """Share of the context's target values that must be observed for a window to be trained on."""
+    """Share of a context's target values that must be observed for the window to be used."""
 
 
 _PART = r"^\s*[1-9]\d*\s*(s|min|h|d|w)\s*$"
@@ -68,26 +68,26 @@ Part = Annotated[
 
 
 class Split(Section):
-    """Train, dev and test by target time, one cut over all series.
+    """Train, dev and test by target time, cut at the same times in all series.
 
-    A share that would hold under 4 horizons or 2 main seasons takes that many steps instead, as far
-    as train keeps half of the whole.
+    A share that would be shorter than 4 horizons or 2 main seasons becomes that long, as far as
+    train keeps half of the whole.
     """
 
     train: Number = Field(0.98, gt=0, lt=1)
-    """Share for training (with the calibration slice at its end); where dev or test is a duration
-    or a count, train is what they leave."""
+    """Share for training, including the calibration part at its end. If dev or test is a duration
+    or a count, train is whatever they leave."""
     dev: Part = 0.01
-    """Share, duration or steps that choose epochs, trials and champions. Where train is long, up to
-    eight stretches of it, a tenth of its time at most, are set apart and choose the epoch too."""
+    """Share, duration or steps that choose epochs, trials and champions. If train is long, up to
+    eight blocks of it, at most a tenth of its time, are held out and also choose the epoch."""
     test: Part = 0.01
     """Share, duration or steps that are read once, after the choice."""
     calibration: Part = 0.02
-    """Share of the whole, duration or steps, taken from the end of train: calibrates intervals,
-    seen neither by weights nor by early stopping."""
+    """Share of the whole, duration or steps, taken from the end of train. It calibrates the
+    intervals; neither the weights nor early stopping see it."""
     scheme: Literal["chronological", "blocked"] = "chronological"
-    """`blocked` draws dev and test blocks from the whole span, so that both have one
-    distribution."""
+    """`chronological` cuts in order of time; `blocked` draws blocks of dev and test from the whole
+    span, so that both have the same distribution."""
 
     @model_validator(mode="after")
     def _sum(self) -> "Split":
@@ -102,35 +102,35 @@ class Linear(Section):
     """A closed-form linear path (ridge) that is fitted first; the network learns what is left."""
 
     enabled: bool = True
-    """Whether there is one. It takes seconds and wins on most data."""
+    """Whether there is a linear path. It takes seconds and is more accurate on most data."""
     context: Duration | None = None
-    """Newest part of the context that it reads, all of it unless set. Older readings are held to
-    weigh less than new ones anyway."""
+    """Newest part of the context that the linear path reads; all of it unless set. A prior already
+    gives older readings less weight."""
     trust: bool = False
-    """Whether each target keeps, after training, only the share of the network's correction that
-    holds on dev, from none to all. For a dev part of months: a short one cannot tell."""
+    """Whether to reduce, after training, the network's correction of each target to the share (0 to
+    1) that has the least error on dev. Only for a dev part of months; a short one is too noisy."""
 
 
 ModelPart = Literal["embedding", "recurrent", "head"]
 
 
 class Transfer(Section):
-    """Weights that training starts from, in place of random ones."""
+    """Weights of another run from which training starts, instead of random ones."""
 
     bundle: str | None = None
-    """Folder of another run's bundle; its kind, cell, hidden_size and layers must be this one's,
+    """Folder of the other run's bundle. Its kind, cell, hidden_size and layers must be the same;
     its data may differ."""
     parts: tuple[ModelPart, ...] = ("embedding", "recurrent", "head")
-    """Parts to take; weights of another shape are left as they start."""
+    """Parts of the network to copy; weights of another shape keep their random start."""
     freeze: tuple[ModelPart, ...] = ()
-    """Parts that are not trained."""
+    """Parts of the network that are not trained."""
 
 
 class Model(Section):
     """The forecaster."""
 
     kind: Kind = "segment"
-    """Strategy; `segment` is the accurate one on long horizons (Lin 2023)."""
+    """Strategy; `segment` is the most accurate on long horizons (Lin 2023)."""
     task: (
         Literal[
             "one_to_one",
@@ -142,8 +142,8 @@ class Model(Section):
         ]
         | None
     ) = None
-    """The mapping of sequences that kind, context and horizon are meant to make (one: a single
-    step); a config that makes another one is refused."""
+    """The intended mapping of sequences (`one`: a single step), as a check: a config whose kind,
+    context and horizon make another one is refused."""
     cell: CellName = "lstm"
     """Recurrent cell; no variant is significantly better than `lstm` (Greff 2015)."""
     hidden_size: Integer = Field(128, ge=1, le=8192)
@@ -153,45 +153,45 @@ class Model(Section):
     dropout: Number = Field(0.3, ge=0, lt=1)
     """Dropout before the output and between layers."""
     ensemble: Integer = Field(1, ge=1, le=16)
-    """Networks of different random starts, trained side by side on the same batches, whose
-    forecasts are averaged: steadier, mostly a little more accurate, at so many times the time
-    and memory."""
+    """Number of networks with different random starts, trained side by side on the same batches,
+    whose forecasts are averaged: steadier, usually a little more accurate. Time and memory grow
+    with the number."""
     segment_length: Duration | None = None
-    """Readings in one recurrent step of `segment`; chosen to divide context and horizon unless
-    set."""
+    """Readings per recurrent step of `segment`; chosen to divide context and horizon unless set."""
     normalization: Normalization = "last"
     """Per window: subtract the last observed value, or standardise by the window's own mean."""
     linear: Linear = Linear()
     """The linear path."""
     head: HeadName = "point_quantile"
-    """What the network emits a step: a point and quantiles unless set."""
+    """What the network outputs per step: a point and quantiles unless set."""
     quantile_levels: tuple[Number, ...] = DECILES
     """Levels of the forecast's quantiles, rising."""
     loss: PointLoss = "mae"
-    """What trains the point of `point` and `point_quantile`: the median, the mean, or between."""
+    """Loss of the point of `point` and `point_quantile`: the point is then the median (`mae`), the
+    mean (`mse`), or between (`huber`)."""
     components: Integer = Field(3, ge=1, le=32)
-    """Components of the mixture of `asymmetric_laplace` (Klotz 2022 takes 3)."""
+    """Components of the mixture of `asymmetric_laplace` (Klotz 2022 uses 3)."""
     static_into: StaticInto = "state"
-    """Whether static covariates enter the first recurrent state, or every step. Read by all kinds
-    but `segment`."""
+    """Whether static covariates enter the initial recurrent state or every step. Read by all kinds
+    except `segment`."""
     teacher_forcing: Literal["all", "none", "scheduled"] = "scheduled"
-    """What `recursive` and `encoder_decoder` are fed in training: the true value before each
-    step, their own output, or ever fewer true values (Bengio 2015)."""
+    """What `recursive` and `encoder_decoder` are fed in training: the true value before each step,
+    their own output, or fewer and fewer true values (Bengio 2015)."""
     teacher_forcing_steps: Integer = Field(1000, ge=1)
-    """Training batches until `scheduled` feeds own outputs only."""
+    """Training batches until `scheduled` feeds only the model's own outputs."""
     initial_state: InitialState = "zero"
     """Recurrent state before the first step."""
     peepholes: Peepholes | None = None
-    """Peepholes of the cell, in place of its own (Gers 2000: diagonal); not for `gru`, `elman`."""
+    """Peepholes, overriding those of the cell (Gers 2000: diagonal); not for `gru`, `elman`."""
     output_identity: bool = False
     """Whether the cell's output is o * c in place of o * tanh(c), as Gers 2000 suggest for
     peepholes; not for `gru`, `elman`."""
     forget_bias: Number = 1.0
-    """Start of the forget gate's bias: open (Jozefowicz 2015)."""
+    """Initial bias of the forget gate; 1 keeps it open (Jozefowicz 2015)."""
     transfer: Transfer = Transfer()
     """Weights of another run to start from."""
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
-    """Lowest and highest possible forecast by target; outside is cut."""
+    """Lowest and highest possible forecast by target; forecasts are clipped to them."""
 
     @model_validator(mode="after")
     def _parts(self) -> "Model":
@@ -234,45 +234,47 @@ class Model(Section):
 
 
 class Training(Section):
-    """How the weights are found."""
+    """How the weights are trained."""
 
     epochs: Integer = Field(20, ge=1)
-    """Passes over the training windows, at most."""
+    """Largest number of epochs."""
     batch_size: Integer | None = Field(None, ge=1)
-    """Windows in one optimiser step, over all devices together. 128 unless set, and fewer where
-    they have several targets: 128 over their number, half of that on horizons of 720 and more."""
+    """Windows per optimiser step, over all devices together. Unless set, 128 divided by the number
+    of targets, and half of that for horizons of 720 steps and more."""
     learning_rate: Number = Field(0.001, gt=0, le=1)
-    """Peak of the learning rate (AdamW); warm-up, then cosine."""
+    """Peak learning rate (AdamW), with a warm-up and then a cosine decay."""
     weight_decay: Number = Field(0.0, ge=0)
     """Decoupled weight decay."""
     average_decay: Number = Field(0.99, ge=0, lt=1)
-    """Decay of the moving average of weights that is scored on dev and kept; 0 keeps the newest
-    weights."""
+    """Decay of the moving average of the weights, which is scored on dev and kept; 0 keeps the
+    newest weights."""
     gradient_clip: Number = Field(1.0, gt=0)
     """Largest norm of the gradient."""
     windows_per_epoch: Integer | None = Field(None, ge=1)
-    """Windows drawn for one epoch; unless set all, up to 100 batches: on long data an epoch is what
-    lies between two looks at dev."""
+    """Windows drawn per epoch. Unless set, all, up to 100 batches: on long data an epoch is the
+    interval between two evaluations on dev."""
     patience: Integer = Field(10, ge=1)
-    """Epochs without improvement on dev before training stops; the best weights are kept. While the
-    learning rate is high dev often moves little or up, and falls when the rate does."""
+    """Epochs without improvement on dev before training stops; the best weights are kept. Allow for
+    the learning rate: while it is high, dev often stalls or rises, and it improves as the rate
+    falls."""
     refit: Literal["auto", "always", "never"] = "auto"
-    """Whether to train anew on calibration and dev as well, once the epoch is chosen; unless set,
-    where they hold more than a fifth of what train does. Undone if dev got no better by it."""
+    """Whether to train again, now on calibration and dev as well, once the epoch is chosen. Unless
+    set, if they hold more than a fifth as many windows as train. Undone if dev does not improve."""
     seed: Integer = Field(0, ge=0)
-    """Seed of weights, order and dropout: the same seed gives the same weights."""
+    """Seed of the initial weights, the order of windows and dropout: the same seed gives the same
+    weights."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Where to train."""
     devices: Integer | Literal["auto"] = "auto"
-    """Devices of one machine."""
+    """Devices per machine."""
     nodes: Integer = Field(1, ge=1)
-    """Machines."""
+    """Number of machines."""
     strategy: Literal["auto", "ddp"] = "auto"
     """How several devices share the work."""
     precision: Literal[32, "32", "bf16-mixed", "16-mixed"] = 32
-    """Arithmetic of the training."""
+    """Floating-point precision of the training."""
     threads: Integer | None = Field(None, ge=1)
-    """Threads of the arithmetic on a CPU; all cores unless set."""
+    """Threads on a CPU; all cores unless set."""
 
     @field_validator("devices")
     @classmethod
@@ -286,19 +288,19 @@ _CONSTRAINT = re.compile(r"^\s*(<=|>=|<|>)\s*(-?\d+(\.\d+)?([eE][-+]?\d+)?)\s*$"
 
 
 def _comparison(text: str) -> tuple[str, float]:
-    """Return sign and bound of a constraint."""
+    """Return the comparison and the bound of a constraint."""
     match = _CONSTRAINT.match(text)
     assert match is not None
     return match[1], float(match[2])
 
 
 class Objective(Section):
-    """The one metric that chooses, and the constraints that only rule out."""
+    """The one metric that models are chosen by, and constraints that they must keep."""
 
     metric: Metric = "mae"
-    """Chooses epochs, trials and champions, on dev, in original units."""
+    """Metric on dev, in original units, by which epochs, trials and champions are chosen."""
     constraints: dict[str, str] = {}
-    """Metric to condition, such as `coverage_80: ">= 0.75"`."""
+    """Condition by metric, such as `coverage_80: ">= 0.75"`."""
 
     @field_validator("constraints")
     @classmethod
@@ -311,7 +313,7 @@ class Objective(Section):
         return value
 
     def shortfalls(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Return by how much `metrics` break each constraint; NaN where the metric is not there."""
+        """Return by how much `metrics` break each constraint; NaN where the metric is missing."""
         broken = {}
         for name, text in self.constraints.items():
             sign, bound = _comparison(text)
@@ -327,7 +329,7 @@ class Objective(Section):
         return broken
 
     def violations(self, metrics: Mapping[str, float]) -> list[str]:
-        """Return the constraints that `metrics` break, in words; a metric not there breaks it."""
+        """Return the constraints that `metrics` break, in words; a missing metric counts."""
         return [
             f"{name} is {metrics.get(name, float('nan')):.4g}, must be {sign} {bound:g}"
             for name in self.shortfalls(metrics)

@@ -1,4 +1,4 @@
-"""The whole config: one complete run; knows how sections relate, reads no files."""
+"""The whole config of one run, with checks across sections."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from forecast.errors import ConfigError
 from forecast.redaction import redacted
 
 LONGEST_CONTEXT = 672
-"""Steps read of the past unless set, a week of quarter hours: the time to fit the linear path grows
-with their cube."""
+"""Longest default context in steps, a week of quarter hours: the time to fit the linear path grows
+with its cube."""
 
 
 class Config(Section):
@@ -33,9 +33,9 @@ class Config(Section):
     model: Model = Model()
     """The forecaster."""
     training: Training = Training()
-    """How the weights are found."""
+    """How the weights are trained."""
     objective: Objective = Objective()
-    """The one metric and the constraints."""
+    """The metric that models are chosen by, and constraints."""
     tracking: Tracking = Tracking()
     """Where runs and models are recorded."""
     output: Output = Output()
@@ -43,13 +43,13 @@ class Config(Section):
     schedule: Schedule = Schedule()
     """When each job runs."""
     retrain: Retrain = Retrain()
-    """The gate of a new model."""
+    """When to retrain, and the gate for a new model."""
     monitor: Monitor = Monitor()
-    """What counts as trouble."""
+    """Thresholds beyond which forecasts or inputs are a problem."""
     alert: Alert = Alert()
-    """Who is told of trouble."""
+    """Who is notified of problems."""
     tune: Tune = Tune()
-    """The search."""
+    """The hyperparameter search."""
 
     _path: str = PrivateAttr("")
     _templates: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -88,7 +88,7 @@ class Config(Section):
             return count_steps(self.windows.context, self.data.frequency)
         week = 7 * self.season if is_below_day(self.data.frequency) else 0
         longest = max(3 * self.horizon, week)
-        if longest > LONGEST_CONTEXT:  # whole seasons, as most horizons: a segment divides both
+        if longest > LONGEST_CONTEXT:  # whole seasons, like most horizons: a segment divides both
             longest = LONGEST_CONTEXT // self.season * self.season
         return max(longest, 2 * self.season)
 
@@ -117,14 +117,14 @@ class Config(Section):
 
     @property
     def path(self) -> str:
-        """Path of the file it was read from."""
+        """Path of the file that the config was read from."""
         return self._path
 
     def resolved(self) -> dict[str, Any]:
         """Return every value, defaults included, as plain types; `${ENV}` texts stay unresolved.
 
-        This is what travels with runs and bundles, so no secret does: logins and tokens of
-        addresses are hidden.
+        Runs and bundles store this, so secrets are left out: logins and tokens in addresses are
+        hidden.
         """
         values = self.model_dump(mode="json")
         for dotted, template in self._templates.items():

@@ -1,4 +1,4 @@
-"""How one table is written: its text, times and ids, and what one of several has of its own."""
+"""How a table is written: its text, times and ids, and the settings of a single table."""
 
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -21,31 +21,32 @@ from forecast.config.time_format import check_format
 
 
 class Csv(Section):
-    """How the text of CSV files is written; Parquet needs none of it."""
+    """How the text of CSV files is written."""
 
     separator: str = Field(",", pattern=r"^(?s:.)$|^whitespace$")
     """Character between two values; `whitespace` for any number of blanks and tabs."""
     widths: tuple[Integer, ...] = ()
-    """Widths of the columns in characters, where each has its place in the line; no separator."""
+    """Widths of the columns in characters, for files of fixed columns without a separator."""
     decimal: Literal[".", ","] = "."
     """Decimal mark of numbers."""
     thousands: Literal["", ".", ",", " ", "'"] = ""
-    """Mark between thousands; none by default. A space stands for thin ones and those that do not
-    break a line too, an apostrophe for the typographer's."""
+    """Mark between thousands; none by default. A space also matches thin and non-breaking spaces,
+    an apostrophe also the typographic one."""
     units: Texts = ()
-    """Texts beside numbers that mean nothing for their value: `"\u00b0C"`, `kWh`, `"%"`."""
+    """Texts beside the numbers that are dropped: `"\u00b0C"`, `kWh`, `"%"`."""
     encoding: str = "utf-8"
-    """Encoding of the text; a byte-order mark is removed. `latin-1` for most old loggers."""
+    """Encoding of the text, `latin-1` for most old loggers; a byte-order mark is removed."""
     skip_rows: Integer = Field(0, ge=0)
-    """Lines above the header (or above the first row) to leave out."""
+    """Number of lines to skip above the header, or above the first row."""
     header: bool = True
-    """Whether the first line that is read names the columns."""
+    """Whether the first line after the skipped ones names the columns."""
     columns: tuple[str, ...] = ()
-    """Names of the columns where there is no header."""
+    """Names of the columns of a file without a header."""
     quote: str = Field('"', max_length=1)
     """Quotation mark around values; empty for none."""
     sheet: str | None = None
-    """Sheet of a workbook (xlsx, xls, ods; the extra `excel`); the only filled one unless set."""
+    """Sheet of a workbook (xlsx, xls, ods; needs the extra `excel`); the only sheet with content
+    unless set."""
 
     @model_validator(mode="after")
     def _named(self) -> "Csv":
@@ -57,12 +58,12 @@ class Csv(Section):
 
 
 class SeriesFrom(Section):
-    """The series id from outside the columns: the file's name or a line above the header."""
+    """The series id from the file's name or from a line above the header."""
 
     file_name: str | None = None
-    r"""Regular expression with one group over the file's name: `PRSA_Data_(\w+)_`."""
+    r"""Regular expression whose one group is the id in the file's name: `PRSA_Data_(\w+)_`."""
     preamble: str | None = None
-    """Regular expression with one group over the lines that `csv.skip_rows` leaves out."""
+    """Regular expression whose one group is the id in the lines that `csv.skip_rows` skips."""
 
     @model_validator(mode="after")
     def _one(self) -> "SeriesFrom":
@@ -77,9 +78,10 @@ class Exclusion(Section):
     series: Texts = ()
     """Ids of the series; all unless set."""
     start: str | None = None
-    """First instant to leave out, local time unless it has an offset; from the first unless set."""
+    """First instant to leave out, local time unless it has an offset; the first reading unless
+    set."""
     end: str | None = None
-    """First instant that counts again; to the last reading unless set."""
+    """First instant to keep again; all later readings are left out unless set."""
 
     @model_validator(mode="after")
     def _something(self) -> "Exclusion":
@@ -97,48 +99,49 @@ def _by_name(value: Any) -> Any:
 
 
 class StaticTable(Section):
-    """A second table with one row a series, joined by the series id."""
+    """A second table with one row per series, joined by the series id."""
 
     source: str
     """Path of the table, CSV or Parquet."""
     series: str
-    """Its column with the series id."""
+    """Column of the table with the series id."""
     csv: Csv | None = None
-    """How its text is written; as `data.csv` unless set."""
+    """How the text of the table is written; as `data.csv` unless set."""
 
 
 class TableForm(Section):
     """How a table is written."""
 
     format: Literal["auto", "csv", "parquet"] = "auto"
-    """File format; by the file's first bytes unless set."""
+    """File format; detected from the file's first bytes unless set."""
     csv: Csv = Csv()
     """How CSV text is written."""
     layout: Literal["long", "wide_columns", "wide_rows"] = "long"
-    """`long`: a row a reading; `wide_columns`: a column a series; `wide_rows`: a row a series,
-    values in order, no timestamps (as the M4 files)."""
+    """`long`: one row per reading; `wide_columns`: one column per series; `wide_rows`: one row per
+    series, values in order, no timestamps (like the M4 files)."""
     series: Texts = ()
-    """Column with the series id, or several columns that make it together; none for one series.
-    Where nothing is set and the table has a column `unique_id`, that column."""
+    """Column with the series id, or several columns that form it together; none for one series.
+    Unless set, the column `unique_id` if the table has one."""
     series_from: SeriesFrom | None = None
     """The series id from the file's name or a preamble line instead of a column."""
     timestamp: Texts = ("ds",)
     """Column with the time, or several columns joined by a space in this order."""
     timestamp_format: str | None = None
-    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set. All
-    forms of time that are read: [tables.md](tables.md#times)."""
+    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set.
+    [tables.md](tables.md#times) lists every form that is read."""
     timezone: str = "UTC"
-    """IANA zone of stamps without an offset, and of local time for calendar features."""
+    """IANA zone of timestamps without an offset, and of local time for calendar features."""
     ambiguous: Literal["order", "refuse", "first", "second"] = "order"
-    """The hour that a clock change repeats: by order of rows, refused, or always one of the two."""
+    """How times in the hour that a clock change repeats are read: by the order of rows, refused, or
+    always as the first or the second pass."""
     skipped: Literal["refuse", "shift"] = "refuse"
-    """Local times that a clock change leaves out (a sign that the stamps are not in this zone):
-    refused, or taken as if the clocks had not changed yet."""
+    """How local times that a clock change skips are read (they suggest another zone): refused, or
+    as if the clocks had not changed yet."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
-    """Rows without a time or series, with a text that is no time, or with too few or too many
-    values: refused, or left out and counted. Rows without any value are always left out."""
+    """Whether rows without a time or series, with an unreadable time, or with too few or too many
+    values are refused, or left out and counted. Rows without any value are always left out."""
     available_at: str | None = None
-    """Column with the time at which a row became known; decides what a cutoff sees."""
+    """Column with the time at which a row became known; a cutoff sees only rows known by then."""
 
     @field_validator("timezone")
     @classmethod
@@ -173,18 +176,18 @@ class Table(TableForm):
     """
 
     source: Texts
-    """A file, folder, glob or URL, or a list of them, all written in one way."""
+    """A file, folder, glob or URL, or a list of them, all written the same way."""
     columns: Annotated[dict[str, str], BeforeValidator(_by_name)] = {}
     """Columns to take from this table: a list, or `name in data: name in the table`. Unless set,
     all that `data` names and the table has."""
     frequency: Frequency | None = None
-    """Distance of its rows where it differs from `data.frequency`. A value of a coarser table
-    (daily rain beside hourly flow) counts as known when its own step is over."""
+    """Distance between the table's rows, if it differs from `data.frequency`. A value of a coarser
+    table (daily rain beside hourly flow) counts as known when its own step is over."""
     hold: Texts = ()
-    """Columns of a coarser table whose values stand for every step of their own (`frequency`);
-    unless named they stand at their timestamps, and the steps between are missing."""
+    """Columns of a coarser table whose values hold for every step within their own step
+    (`frequency`). Columns not named have values at their timestamps only, missing in between."""
     exclude: tuple[Exclusion, ...] = ()
-    """Readings of this table to leave out, beside `data.exclude`."""
+    """Readings of this table to leave out, in addition to `data.exclude`."""
 
     @model_validator(mode="after")
     def _whole(self) -> "Table":
@@ -203,13 +206,13 @@ class Table(TableForm):
         return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
 
     def form(self) -> dict[str, Any]:
-        """Return what the table sets of how it is written."""
+        """Return the settings of `TableForm` that the table has."""
         names = self.model_fields_set & TableForm.model_fields.keys()
         return {name: getattr(self, name) for name in names}
 
 
 def _kind(value: Any) -> str:
-    """Return which kind of entry of a source a value is."""
+    """Return the kind of an entry of a source."""
     return "table" if isinstance(value, dict | Table) else "text"
 
 
@@ -219,12 +222,12 @@ Entry = Annotated[
 
 
 def _listed(value: Any) -> Any:
-    """Read one entry as a list of it."""
+    """Return a lone entry as a list."""
     return [value] if isinstance(value, str | dict | Table) else value
 
 
 class _OneOrMany:
-    """Says in the JSON Schema that one entry may stand for a list of it."""
+    """Allows, in the JSON Schema, a lone entry in place of a list."""
 
     def __get_pydantic_json_schema__(
         self, core: Any, handler: GetJsonSchemaHandler

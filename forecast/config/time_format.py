@@ -1,10 +1,10 @@
-"""Formats of times, as `strptime` writes them, to the pattern of a text; parses no text itself."""
+"""Turns `strptime` formats into regular expressions."""
 
 import re
 from functools import lru_cache
 
 ZONE = r"(?P<zone>[Zz]|[+\-\x{2212}]\d{2}(?::?\d{2})?|[A-Za-z]{2,5})"
-"""The end of a time: Z, an offset, or the word of a zone."""
+"""The end of a time: Z, an offset, or the abbreviation of a zone."""
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 
 _DIRECTIVES = {
@@ -38,7 +38,7 @@ def pattern_of(style: str) -> str:
     Raises
     ------
     ValueError
-        When the format holds a directive that is not known, or one part twice.
+        When a directive is unknown, or a component of the time occurs twice.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def pattern_of(style: str) -> str:
 
 
 def check_format(style: str) -> None:
-    """Check that a format tells a date: its year, at least.
+    """Check that a format determines a date: that it has at least a year.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""YAML text to plain values with the line of every key; knows nothing of the config's meaning."""
+"""Parses YAML into plain values, with the line of every key."""
 
 import re
 from typing import Any

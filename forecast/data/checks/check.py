@@ -33,9 +33,9 @@ TOLD_BY = {
     "empty_column": ("empty",),
     "missing": ("silent",),
 }
-"""Kinds of findings, and those that name the same fact with its reason."""
+"""Codes of findings, each with the codes that explain the same fact and so replace it."""
 WHOLE = ("grows", "unlike_peers", "empty")
-"""Kinds that are about a column as a whole, so that counts do not compare."""
+"""Codes about a column as a whole: they replace others whatever the counts."""
 
 
 def check(
@@ -100,7 +100,7 @@ def _of_table(survey: Survey, counts: Collection[str]) -> Iterator[Finding]:
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings without those that say again what another says of the same column."""
+    """Return the findings without those that another finding about the column explains."""
     different = {
         (one.code, one.column, one.setting if one.code == "sentinel" else one.message): one
         for one in findings

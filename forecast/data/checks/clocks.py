@@ -1,4 +1,4 @@
-"""Findings about gaps that lie where clocks change: a wrong zone, or an hour thrown away."""
+"""Findings about gaps at clock changes: a wrong time zone, or an hour that was dropped."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LEAST_SHARE = 0.5
 
 
 def clock_findings(order: RowOrder, timezone: str) -> Iterator[Finding]:
-    """Yield one-hour gaps at clock changes, in the stated zone or, for UTC, in the common ones."""
+    """Yield one-hour gaps at clock changes of the configured zone; for UTC, of common zones."""
     gaps = order.gaps
     if not gaps.before:
         return
@@ -31,7 +31,7 @@ def clock_findings(order: RowOrder, timezone: str) -> Iterator[Finding]:
 def _at_changes(
     before: NDArray[np.int64], after: NDArray[np.int64], timezone: str
 ) -> Iterator[Finding]:
-    """Yield gaps across which the zone's offset changes."""
+    """Yield gaps over which the zone's offset changes."""
     zone = ZoneInfo(timezone)
     hits = [
         left
@@ -51,7 +51,7 @@ def _at_changes(
 
 
 def _as_local(before: NDArray[np.int64], order: RowOrder) -> Iterator[Finding]:
-    """Yield stamps read as UTC that leave out the hour which local clocks leave out in spring."""
+    """Yield timestamps read as UTC that lack the hour which local clocks skip in spring."""
     if not len(before):
         return
     years = (before.astype("datetime64[ns]").astype("datetime64[Y]").astype(int) + 1970).tolist()
@@ -78,7 +78,7 @@ def _as_local(before: NDArray[np.int64], order: RowOrder) -> Iterator[Finding]:
 
 
 def _sunday(year: int, month: int, *, last: bool) -> np.datetime64:
-    """Return the last, or else the second, Sunday of a month."""
+    """Return the last Sunday of a month, or the second one."""
     first = np.datetime64(f"{year}-{month:02d}-01")
     days = np.arange(first, first + np.timedelta64(31, "D"))
     sundays = days[(days.astype(np.int64) + 3) % 7 == 6]

@@ -1,4 +1,4 @@
-"""Findings about the course of a column: running totals, lost digits, zeros that are outages."""
+"""Findings about how a column moves: running totals, lost digits, zeros that mean outages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from forecast.data.panel import Panel
 
 SAMPLE = 1 << 18
 LEAST = 100
-"""Changes or values below which nothing is said of a course."""
+"""Changes or values that a column needs to be judged."""
 GROWS = 0.998
 MOVES = 0.2
 FEW_ZEROS = 0.1
@@ -25,7 +25,7 @@ COARSE = 0.02
 
 @dataclass
 class Seen:
-    """What was found in one column: series, steps, the first place and a value for the words."""
+    """What was found in one column: series, steps, the first occurrence, a value for the text."""
 
     series: int = 0
     steps: int = 0
@@ -43,7 +43,7 @@ class Seen:
 
 
 def course_findings(panel: Panel, *, season: int) -> Iterator[Finding]:
-    """Yield columns that only grow or lose digits, and zeros where all else is far from zero."""
+    """Yield columns that only grow or lose digits, and zeros in columns far from zero."""
     for channel, name in enumerate(panel.channels):
         if name in panel.categories or name in panel.known:
             continue
@@ -72,7 +72,7 @@ class _Place:
     skipped: int
 
     def at(self, step: int) -> str:
-        """Return the place of a step in words."""
+        """Return the series and time of a step in words."""
         index = self.panel.start[self.series] + self.skipped + step
         time = stamp(int(self.panel.grid.time(np.array([index]))[0]))
         name = self.panel.series_ids[self.series]
@@ -80,7 +80,7 @@ class _Place:
 
 
 def _look_at_growth(column: NDArray[np.float32], where: _Place, seen: Seen) -> int:
-    """Note a running total: it hardly ever falls and often rises. Return 1 if it can be told."""
+    """Note a running total: often rising, hardly ever falling; return 1 if it could be judged."""
     values = column[~np.isnan(column)].astype(np.float64)
     changes = np.diff(values)
     if len(changes) < LEAST or not changes.any():
@@ -92,7 +92,7 @@ def _look_at_growth(column: NDArray[np.float32], where: _Place, seen: Seen) -> i
 
 
 def _look_at_digits(column: NDArray[np.float32], where: _Place, seen: Seen) -> None:
-    """Note readings so large that float32 (24 bits) blurs how neighbouring ones differ."""
+    """Note readings too large for float32 (24 bits) to hold the usual change between neighbours."""
     values = column[~np.isnan(column)]
     changes = np.abs(np.diff(values.astype(np.float64)))
     changes = changes[changes > 0]
@@ -118,7 +118,7 @@ def _lost_digits(name: str, seen: Seen) -> Finding:
 
 
 def _look_at_zeros(column: NDArray[np.float32], where: _Place, season: int, seen: Seen) -> None:
-    """Note zeros of a column that is otherwise far from zero, or that last far beyond a night."""
+    """Note zeros in a column otherwise far from zero, and zeros that last far beyond a night."""
     values = column[~np.isnan(column)]
     zeros = int(np.count_nonzero(values == 0))
     if len(values) < LEAST or not zeros or (values < 0).any() or zeros == len(values):
@@ -134,7 +134,7 @@ def _look_at_zeros(column: NDArray[np.float32], where: _Place, season: int, seen
 
 
 def _beyond_nights(runs: Runs, season: int) -> Runs:
-    """Return the runs of zeros longer than a season, where all others are alike as nights are."""
+    """Return the runs of zeros longer than a season, if all other runs are alike, as nights are."""
     none = Runs(runs.first[:0], runs.length[:0])
     if len(runs.length) < NIGHTS:
         return none

@@ -1,4 +1,4 @@
-"""The lowest and highest values of a column, chunk after chunk; tells not what they mean."""
+"""The lowest and highest values of a column, updated chunk by chunk."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass
 class Extreme:
-    """The two outermost distinct values of a side, and where the outer one is first."""
+    """The two outermost distinct values of a side, and the first occurrence of the outer one."""
 
     outer: float = np.nan
     inner: float = np.nan
@@ -28,7 +28,7 @@ class Extremes:
     def add(
         self, values: NDArray[np.float64], series: NDArray[np.int32], time: NDArray[np.int64]
     ) -> None:
-        """Look at the next observed values."""
+        """Update with the next observed values."""
         if len(values):
             self.count += len(values)
             _widen(self.low, values, series, time, sign=1.0)
@@ -43,7 +43,7 @@ def _widen(
     *,
     sign: float,
 ) -> None:
-    """Take values into one side; `sign` -1 turns the highest into the lowest."""
+    """Update one side with values; `sign` -1 swaps highest and lowest."""
     outer = float(values.min() if sign > 0 else values.max())
     hits = values == outer
     count = int(np.count_nonzero(hits))

@@ -1,4 +1,4 @@
-"""A finding: one thing a person should know of a table, with its remedy; finds nothing itself."""
+"""A finding: one thing that a person should know about a table, with its remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,19 +19,19 @@ class Finding:
     level
         `error`: the run would fail or mislead; `warning`: look at it; `note`: good to know.
     code
-        Short name of the kind of finding, the same in every release.
+        Short name of the finding, the same in every release.
     message
         What was found, in words.
     count
-        How often: rows, cells, steps, series, as the message says.
+        Number of rows, cells, steps or series, as the message says.
     column
         The column, if it is about one.
     series
-        Number of series with it.
+        Number of series affected.
     first
-        The first place: series and time, or file and line.
+        The first occurrence: series and time, or file and line.
     setting
-        The setting that mends or accepts it.
+        The setting that fixes or accepts it.
     """
 
     level: Level
@@ -45,17 +45,17 @@ class Finding:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings by level, then by count."""
+    """Return findings sorted by level, then by count."""
     return sorted(findings, key=lambda one: (ORDER[one.level], -one.count, one.code, one.column))
 
 
 def as_errors(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings with every warning as an error."""
+    """Return the findings with every warning raised to an error."""
     return [replace(one, level="error") if one.level == "warning" else one for one in findings]
 
 
 def stamp(time_ns: int) -> str:
-    """Return an instant as a person writes it, in UTC.
+    """Return an instant in UTC, to the minute.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def short(number: float) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """Return a count and its noun.
+    """Return a count with its noun, singular or plural.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The distances between rows against the stated frequency; counts nothing itself."""
+"""Findings about the distances between rows, compared with the configured frequency."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ UNITS_NS = {"d": DAY_NS, "h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms":
 CLOCK_CHANGE_NS = 2 * UNITS_NS["h"]
 MOST_STEPS = 0.8
 _MONTHS = {1: (28, 31), 2: (59, 62), 3: (89, 92), 6: (181, 184), 12: (365, 366)}
-"""Days from one month to the next, and the like."""
+"""Range of days of each step of the calendar, such as 28 to 31 for a month."""
 
 
 def frequency_findings(order: RowOrder, data: Data) -> Iterator[Finding]:
-    """Yield what the distances between rows say of the stated frequency."""
+    """Yield findings about the distances between rows."""
     if not order.steps:
         return
     found = max(order.steps, key=lambda length: (order.steps[length], -length))
@@ -38,9 +38,9 @@ def frequency_findings(order: RowOrder, data: Data) -> Iterator[Finding]:
 
 
 def frequency_of(order: RowOrder) -> str:
-    """Return the frequency that most distances between rows speak for, as a config takes it.
+    """Return the frequency of most distances between rows, as written in a config.
 
-    Empty where it takes none of that length.
+    Empty if no frequency of the config has that length.
     """
     total = sum(order.steps.values())
 
@@ -61,7 +61,7 @@ def frequency_of(order: RowOrder) -> str:
 
 
 def in_words(length_ns: int) -> str:
-    """Return a length of time with its largest whole unit.
+    """Return a length of time in its largest whole unit.
 
     Examples
     --------
@@ -75,13 +75,13 @@ def in_words(length_ns: int) -> str:
 
 
 def _name(frequency: str, what: dict[str, str]) -> str:
-    """Return a frequency of the calendar in words."""
+    """Return a calendar frequency in words."""
     number, unit = frequency[0], what[frequency[1]]
     return unit if number == "1" else f"{number} {unit}s"
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Return whether two frequencies have steps of one length."""
+    """Return whether two frequencies have steps of the same length."""
     kinds = [(months_of(text), is_business(text), duration_s(text)) for text in (one, other)]
     return kinds[0] == kinds[1]
 
@@ -89,7 +89,7 @@ def _is_same(one: str, other: str) -> bool:
 def _disagreement(
     words: str, length: int, data: Data, count: int, *, is_usual: bool, hint: str
 ) -> Finding:
-    """Return the finding of distances that are not the stated frequency."""
+    """Return the finding of rows whose distances differ from the configured frequency."""
     stated = duration_s(data.frequency) * 10**9
     setting = f"data.frequency: {hint}" if hint else "data.frequency"
     but = f"{words}, but the frequency is stated as {data.frequency}"

@@ -1,4 +1,4 @@
-"""Findings about the values of a panel: blank, constant, stuck, sudden, in other units."""
+"""Findings about values of a panel: missing, constant, stuck, sudden, or in another unit."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ BURSTY = 5.0
 BLOCKS = 24
 BLOCK_LEAST = 50
 SAMPLE = 1 << 20
-"""Steps of a series that are looked at where a check needs copies, from its end."""
+"""Newest steps of a series that are checked where a check copies the values."""
 
 
 @dataclass
 class Met:
-    """One kind of finding in one channel, gathered over the series."""
+    """One kind of finding in one channel, accumulated over the series."""
 
     count: int = 0
     runs: int = 0
@@ -59,7 +59,7 @@ def level_findings(panel: Panel, *, season: int, gap_steps: int) -> Iterator[Fin
     season
         Steps of the main season: a value that stays longer is stuck.
     gap_steps
-        Steps that have no row, found already.
+        Number of steps without a row, which have a finding of their own.
     """
     blank, constant, empty = Met(), Kind(Met), Kind(Met)
     stuck, sudden, breaks = Kind(Met), Kind(Met), Kind(Met)
@@ -90,7 +90,7 @@ class Where:
     skipped: int
 
     def at(self, step: int) -> str:
-        """Return the place of a step in words."""
+        """Return the series and time of a step in words."""
         grid = self.panel.grid
         index = np.array([self.panel.start[self.series] + self.skipped + step])
         name = self.panel.series_ids[self.series]
@@ -117,7 +117,7 @@ def _blank(panel: Panel, series: int, block: NDArray[np.float32], met: Met) -> N
 
 
 def _has_spread(column: NDArray[np.float32], where: Where, constant: Met, empty: Met) -> bool:
-    """Note columns without values or with only one; return whether there is more to look at."""
+    """Note columns without values or with only one value; return False for those."""
     seen = column[~np.isnan(column)]
     if not len(seen):
         empty.add(len(column), where.at(0))
@@ -129,7 +129,7 @@ def _has_spread(column: NDArray[np.float32], where: Where, constant: Met, empty:
 
 
 def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -> None:
-    """Note values that stay the same for long; zero and the ends of the range may."""
+    """Note values that stay the same for long, except zero and the ends of the range."""
     runs = equal_runs(column, shortest)
     if not len(runs.first):
         return
@@ -148,7 +148,7 @@ def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -
 
 
 def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
-    """Note single values far from both neighbours, measured by the usual distance."""
+    """Note single values far from both neighbours, relative to the usual distance."""
     middle = column[1:-1]
     apart = np.abs(middle - (column[:-2] + column[2:]) / 2)
     neighbours = np.abs(column[2:] - column[:-2])
@@ -172,16 +172,17 @@ def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
 
 
 def _is_bursty(column: NDArray[np.float32]) -> bool:
-    """Return whether a column comes in bursts, as rain and floods do: it reaches far up only."""
+    """Return whether a column comes in bursts, like rain and floods: its long tail is upward."""
     low, middle, high = np.nanquantile(column, [0.001, 0.5, 0.999])
     return bool(np.nanmin(column) >= 0 and high - middle > BURSTY * (middle - low))
 
 
 def _stands_out(known: NDArray[np.float32], usual: float, *, is_bursty: bool) -> float:
-    """Return the distance from which single values stand apart from the tail of the others.
+    """Return the distance above which single values are outliers rather than a long tail.
 
-    They are `SUDDEN_TIMES` the usual distance away, and there is a gap below them: a tail that
-    reaches so far without one is the column's own. The gap is wider where a column comes in bursts.
+    Outliers are `SUDDEN_TIMES` the usual distance away, with a gap between them and all others: a
+    tail that reaches as far without a gap belongs to the column. The gap must be wider for columns
+    that come in bursts.
     """
     tail = np.sort(known[known > SUDDEN_TIMES / 4 * usual])
     if not len(tail):
@@ -192,7 +193,7 @@ def _stands_out(known: NDArray[np.float32], usual: float, *, is_bursty: bool) ->
 
 
 def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:
-    """Note a time at which level and spread are multiplied by one factor: another unit."""
+    """Note a time at which level and spread change by the same factor: another unit."""
     size = len(column) // BLOCKS
     if size < BLOCK_LEAST:
         return
@@ -217,7 +218,7 @@ def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:
 
 
 def _blank_findings(blank: Met, gap_steps: int) -> Iterator[Finding]:
-    """Yield steps without any value, unless they are the gaps that are known already."""
+    """Yield steps without any value, except those without a row."""
     if blank.count > gap_steps:
         rest = f" ({gap_steps:,} of them have no row)" if gap_steps else ""
         yield Finding(

@@ -13,18 +13,18 @@ LEAST_HITS = 5
 TIMES_NEAR = 2
 FEW = 0.005
 ROUND = (200.0, 99.9, 6999.0)
-"""Positive marks that a column in steps of 100 or of 0.1 holds as readings too."""
+"""Positive markers that are also plausible readings of a column in steps of 100 or of 0.1."""
 
 
 def mark_findings(
     columns: dict[str, Marks], ids: SeriesIds, counts: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield suspected markers of each column, and what a count cannot be.
+    """Yield suspected markers of each column, and values that cannot be counts.
 
     Parameters
     ----------
     columns
-        What was counted of each column.
+        Tallies of each column.
     ids
         Series ids of the reading.
     counts
@@ -48,10 +48,10 @@ def mark_findings(
 
 
 def _markers(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
-    """Yield known marks that the rest of the column does not explain.
+    """Yield known markers that do not fit the rest of the column.
 
-    A negative one where no other value is negative, however far the others reach; a positive one
-    that stands in many cells and has hardly a neighbour, within a column that reaches beyond it.
+    A negative marker, if no other value is negative; a positive marker within the range of the
+    column, if it is frequent and hardly any value lies near it.
     """
     for spot, (series, time) in sorted(marks.first.items()):
         mark, hits = float(KNOWN_MARKS[spot]), int(marks.hits[spot])
@@ -74,12 +74,12 @@ def _markers(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
 
 
 def _stands_alone(hits: int, near: int) -> bool:
-    """Return whether a value is too frequent for how rare its neighbours are."""
+    """Return whether a value is too frequent, given how rare values near it are."""
     return hits >= LEAST_HITS and hits > TIMES_NEAR * near
 
 
 def _no_counts(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
-    """Yield negative and broken numbers in a column that holds counts."""
+    """Yield negative numbers and fractions in a column that holds counts."""
     low = min(marks.floor, *(m for m, n in zip(KNOWN_MARKS, marks.hits, strict=True) if n), np.inf)
     below = marks.negatives + int(marks.hits[KNOWN_MARKS < 0].sum())
     if below:

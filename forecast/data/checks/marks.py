@@ -1,4 +1,4 @@
-"""Values that often stand for "broken", counted chunk by chunk, and whether a column counts."""
+"""Tallies, chunk by chunk, of values that often mark broken readings, and of non-counts."""
 
 from dataclasses import dataclass, field
 
@@ -16,23 +16,23 @@ KNOWN_MARKS = np.array(
     )
 )
 NEAR = 0.02
-"""Values within this share of a mark are its neighbours: a real 999 has some, a marker has none."""
+"""Values within this share of a marker are near it: a real 999 has near values, a marker none."""
 
 
 @dataclass
 class Marks:
-    """How often a column holds each known mark, and what else it holds.
+    """How often a column holds each known marker, and other values.
 
     Attributes
     ----------
     hits, near
-        Cells that equal each of `KNOWN_MARKS`; cells near it that do not.
+        Cells that equal each of `KNOWN_MARKS`; cells near it.
     first
-        Series and time of the first cell of each mark that was met, by its position.
+        Series and time of the first cell with each marker, by the marker's position.
     floor
-        Lowest value that is no known mark.
+        Lowest value that is not a known marker.
     count, negatives, fractions
-        Cells; those below zero that are no mark; those that are no whole number.
+        Cells; cells below zero that are not a marker; cells that are not a whole number.
     """
 
     hits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(KNOWN_MARKS), np.int64))
@@ -48,7 +48,7 @@ class Marks:
     def add(
         self, values: NDArray[np.float64], series: NDArray[np.int32], time: NDArray[np.int64]
     ) -> None:
-        """Look at the next observed values."""
+        """Update with the next observed values."""
         if not len(values):
             return
         ordered = np.sort(values)
@@ -74,7 +74,7 @@ class Marks:
         time: NDArray[np.int64],
         hits: NDArray[np.int64],
     ) -> None:
-        """Count negative values that are no mark, and values that are no whole number."""
+        """Count negative values that are not a marker, and values that are not whole numbers."""
         self.count += len(values)
         below = values < 0
         if hits[KNOWN_MARKS < 0].any():

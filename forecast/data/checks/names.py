@@ -1,4 +1,4 @@
-"""Findings about series ids that a person would take for one."""
+"""Findings about series ids that a person would take for the same series."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from forecast.data.checks.finding import Finding
 
 
 def name_findings(names: Sequence[str]) -> Iterator[Finding]:
-    """Yield ids that differ by leading zeros, case, blanks or their Unicode form only."""
+    """Yield ids that differ only in leading zeros, case, blanks or Unicode form."""
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(_plain(name), []).append(name)
@@ -27,7 +27,7 @@ def name_findings(names: Sequence[str]) -> Iterator[Finding]:
 
 
 def _plain(name: str) -> str:
-    """Return what is left of an id when case, blanks and leading zeros do not count.
+    """Return an id without case, blanks and leading zeros.
 
     Examples
     --------

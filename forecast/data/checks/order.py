@@ -1,4 +1,4 @@
-"""The order of rows: steps, gaps, duplicates, rows out of order; looks at no value's meaning."""
+"""Follows the order of rows: steps, gaps, duplicates, rows out of order."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 @dataclass
 class Sightings:
-    """How often something was seen, in which series, and where first."""
+    """How often something was seen, in which series, and its first occurrence."""
 
     count: int = 0
     first: str = ""
@@ -63,7 +63,7 @@ class RowOrder:
     grid
         The grid of the panel, in whose steps gaps are counted.
     ids
-        The ids of the series, for words.
+        The ids of the series, for messages.
     """
 
     def __init__(self, grid: Grid, ids: SeriesIds) -> None:
@@ -81,7 +81,7 @@ class RowOrder:
         self._last_digest = np.empty(0, np.uint64)
 
     def add(self, series: NDArray[np.int32], time: Ints, digest: NDArray[np.uint64]) -> None:
-        """Follow the next rows; `digest` stands for each row's values."""
+        """Follow the next rows; `digest` is a hash of each row's values."""
         if not len(series):
             return
         self.rows += len(series)
@@ -109,7 +109,7 @@ class RowOrder:
         self.conflicting.add(same & (digest != earlier), series, time, self.ids)
 
     def _grow(self) -> None:
-        """Make room for series that are new."""
+        """Allocate room for new series."""
         fresh = len(self.ids) - len(self._last_time)
         if fresh > 0:
             times = np.full(fresh, MISSING_TIME, np.int64)
@@ -117,7 +117,7 @@ class RowOrder:
             self._last_digest = np.concatenate([self._last_digest, np.zeros(fresh, np.uint64)])
 
     def _note_steps(self, series: NDArray[np.int32], time: Ints, before: Ints) -> None:
-        """Count the distances between rows, and gaps of the grid."""
+        """Count the distances between rows, and the gaps on the grid."""
         self.backwards.add(time < before, series, time, self.ids)
         step = time - before
         lengths, counts = np.unique(step[step > 0], return_counts=True)
@@ -152,7 +152,7 @@ class RowOrder:
 
 
 def digest_rows(values: NDArray[np.floating]) -> NDArray[np.uint64]:
-    """Return one number for the values (rows, channels) of each row; NaN equals NaN."""
+    """Return a hash of the values (rows, channels) of each row; NaN equals NaN."""
     bits = np.asarray(values, dtype=np.float64).view(np.uint64)
     digest = np.zeros(len(values), dtype=np.uint64)
     for column in range(values.shape[1]):

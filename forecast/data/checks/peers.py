@@ -1,4 +1,4 @@
-"""Findings about series against each other: one unlike all others, other orders, ends, capacity."""
+"""Findings that compare series: outlying levels, orders of magnitude, silence, capacity."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Levels(NamedTuple):
 
 
 def peer_findings(panel: Panel, *, season: int, has_times: bool = True) -> Iterator[Finding]:
-    """Yield findings about series against each other, channel by channel.
+    """Yield findings that compare the series, channel by channel.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def peer_findings(panel: Panel, *, season: int, has_times: bool = True) -> Itera
     season
         Steps of the main season: a series that lags the newest reading by more is silent.
     has_times
-        Whether the table says when its readings were; without, series end where they end.
+        Whether the table has timestamps; without them no series can be silent.
     """
     if has_times:
         yield from _silent(panel, season)
@@ -55,7 +55,7 @@ def peer_findings(panel: Panel, *, season: int, has_times: bool = True) -> Itera
 
 
 def _levels(panel: Panel, channel: int) -> Levels:
-    """Return the quantiles of each series, over its newest steps."""
+    """Return the quantiles of each series over its newest steps."""
     found = np.full((len(panel.series_ids), 4), np.nan)
     for series in range(len(found)):
         column = panel.block(series)[-SAMPLE:, channel]
@@ -67,7 +67,7 @@ def _levels(panel: Panel, channel: int) -> Levels:
 
 
 def _unlike(panel: Panel, channel: int, levels: Levels) -> Iterator[Finding]:
-    """Yield series that lie far from all others much of the time, where the others are alike."""
+    """Yield series that are often far from all others, if the others are alike."""
     known = np.flatnonzero(~np.isnan(levels.middle))
     if len(known) <= LEAST_PEERS:
         return
@@ -127,7 +127,7 @@ def _orders(panel: Panel, name: str, levels: Levels) -> Iterator[Finding]:
 
 
 def _silent(panel: Panel, season: int) -> Iterator[Finding]:
-    """Yield series that ended, and columns that went silent, well before the newest reading."""
+    """Yield series and columns whose readings ended well before the newest reading."""
     ends = panel.start + panel.observed_end()
     newest = int(ends.max())
     ended = np.flatnonzero(ends + season < newest)
@@ -149,7 +149,7 @@ def _silent(panel: Panel, season: int) -> Iterator[Finding]:
 
 
 def _silent_column(panel: Panel, channel: int, season: int) -> Iterator[Finding]:
-    """Yield a column that held values and has none any more, while others of its series do."""
+    """Yield a column whose values ended, while other columns of its series go on."""
     ends = panel.observed_end()
     quiet, longest, first = 0, 0, ""
     for series, end in enumerate(ends.tolist()):
@@ -176,13 +176,13 @@ def _silent_column(panel: Panel, channel: int, season: int) -> Iterator[Finding]
 
 
 def _at(panel: Panel, series: int, index: int) -> str:
-    """Return the place of a step of the grid in words."""
+    """Return the series and time of a step of the grid in words."""
     time = stamp(int(panel.grid.time(np.array([index]))[0]))
     return f"{panel.series_ids[series]} {time}" if len(panel.series_ids) > 1 else time
 
 
 def _above_capacity(panel: Panel, channel: int, levels: Levels) -> Iterator[Finding]:
-    """Yield values above a static covariate that bounds the target of nearly all series."""
+    """Yield values above a static covariate that is an upper bound in nearly all series."""
     for place, static in enumerate(panel.static_names):
         bound = panel.static[:, place].astype(np.float64)
         known = np.flatnonzero((bound > 0) & ~np.isnan(levels.top))

@@ -1,4 +1,4 @@
-"""Findings from what the reader met: missing cells, refused rows, clock changes; reads nothing."""
+"""Findings from the reader's tallies: missing cells, refused rows, clock changes."""
 
 from collections.abc import Iterator
 
@@ -21,11 +21,11 @@ def reading_findings(notes: Notes, data: Data, readings: int) -> Iterator[Findin
     Parameters
     ----------
     notes
-        Counts of the reader.
+        Tallies of the reader.
     data
         The `data` section.
     readings
-        Readings that were kept, against which cells are compared.
+        Number of readings that were kept, of which missing cells are a share.
     """
     yield from _rows(notes)
     yield from _clock(notes, data)
@@ -95,7 +95,7 @@ def _rows(notes: Notes) -> Iterator[Finding]:
 
 
 def _clock(notes: Notes, data: Data) -> Iterator[Finding]:
-    """Yield findings about stamps without a zone and about clock changes."""
+    """Yield findings about timestamps without a zone and about clock changes."""
     if (count := notes.naive.count) and "timezone" not in data.model_fields_set:
         yield Finding(
             "warning",

@@ -1,4 +1,4 @@
-"""Findings about columns against each other and against time: leaks, ends, parts; reads nothing."""
+"""Findings about relations: leaking covariates, lengths and ends of series, parts of the split."""
 
 from collections.abc import Iterator, Mapping
 
@@ -22,9 +22,8 @@ MOST_LENGTHS = 4
 def leak_findings(panel: Panel, horizon: int) -> Iterator[Finding]:
     """Yield covariates that hold the target itself, now or at a later time.
 
-    A covariate is suspected where, over the newest steps of a series, it equals the target of the
-    same or a later step, or its changes do. Every series is looked at, or the longest
-    `LEAK_SERIES`.
+    A covariate is suspected if, over the newest steps of a series, it or its changes equal those of
+    the target at the same or a later step. All series are checked, or the longest `LEAK_SERIES`.
     """
     chosen = np.argsort(-panel.length, kind="stable")[:LEAK_SERIES].tolist()
     numeric = [
@@ -65,7 +64,7 @@ def _leak(panel: Panel, covariate: int, target: int, shifts: list[int]) -> Findi
 
 
 def _shift_of(x: NDArray[np.float64], y: NDArray[np.float64], horizon: int) -> int | None:
-    """Return how many steps later a target y equals a covariate x, if it does."""
+    """Return how many steps later the target y equals the covariate x; None if it does not."""
     most = min(horizon, MOST_LAGS, len(x) // 2)
     for shift in dict.fromkeys((0, _best_shift(x, y, most))):
         if _is_same(x[: len(x) - shift], y[shift:]):
@@ -74,7 +73,7 @@ def _shift_of(x: NDArray[np.float64], y: NDArray[np.float64], horizon: int) -> i
 
 
 def _best_shift(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> int:
-    """Return the shift at which the changes of two columns are most alike, from one transform."""
+    """Return the shift at which the changes of two columns correlate most, by one FFT."""
     dx, dy = (np.nan_to_num(np.diff(one)) for one in (x, y))
     size = 1 << int(2 * len(x) - 1).bit_length()
     alike = np.fft.irfft(np.conj(np.fft.rfft(dx, size)) * np.fft.rfft(dy, size), size)
@@ -82,7 +81,7 @@ def _best_shift(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> in
 
 
 def _is_same(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Return whether two columns are equal, or move alike in other units."""
+    """Return whether two columns are equal, or equal in other units."""
     both = ~(np.isnan(x) | np.isnan(y))
     if both.sum() < 50:
         return False
@@ -101,7 +100,7 @@ def _is_same(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
 
 
 def length_findings(panel: Panel) -> Iterator[Finding]:
-    """Yield how long the series are, where they differ."""
+    """Yield the lengths of the series, if they differ."""
     lengths, counts = np.unique(panel.length, return_counts=True)
     if len(lengths) > 1:
         few = len(lengths) <= MOST_LENGTHS
@@ -119,7 +118,7 @@ def length_findings(panel: Panel) -> Iterator[Finding]:
 
 
 def end_findings(panel: Panel, *, context_length: int, horizon: int) -> Iterator[Finding]:
-    """Yield series that are too short, and known covariates that stop before the horizon."""
+    """Yield series that are too short, and known covariates that end before the horizon does."""
     ends = panel.observed_end()
     short = np.flatnonzero(panel.length < context_length + horizon)
     if len(short):
@@ -142,7 +141,7 @@ def end_findings(panel: Panel, *, context_length: int, horizon: int) -> Iterator
 def _known_end(
     panel: Panel, channel: int, ends: NDArray[np.int64], horizon: int
 ) -> Iterator[Finding]:
-    """Yield series in which a known covariate is not known for a whole horizon."""
+    """Yield known covariates with values missing in the horizon."""
     lacking, first, most = 0, "", 0
     for series, end in enumerate(ends.tolist()):
         future = panel.block(series)[end : end + horizon, channel]
@@ -168,10 +167,10 @@ def _known_end(
 
 
 def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Iterator[Finding]:
-    """Yield targets whose values in dev or test are distributed otherwise than in train.
+    """Yield targets whose values in dev or test are distributed differently from train.
 
-    The distance is the largest difference of the two shares of values below any value
-    (Kolmogorov-Smirnov), at worst over the targets.
+    The distance is the largest difference between the two distribution functions
+    (Kolmogorov-Smirnov).
     """
     yield from _series_of_parts(panel, spans)
     for target, name in enumerate(panel.targets):
@@ -194,7 +193,7 @@ def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Itera
 
 
 def _series_of_parts(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Iterator[Finding]:
-    """Yield parts that hold readings of only some series: errors are then measured on those."""
+    """Yield parts of the split with readings of only some series: errors there cover only those."""
     total = len(panel.series_ids)
     for part in ("train", "dev", "test"):
         absent = []

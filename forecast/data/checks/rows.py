@@ -1,4 +1,4 @@
-"""Findings from the order of rows and the extremes of columns; reads nothing."""
+"""Findings from the order of rows and the extremes of columns."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ def row_findings(survey: Survey) -> Iterator[Finding]:
 
 
 def _about(length_ns: int) -> str:
-    """Return a length of time in days where it is long.
+    """Return a length of time, in days if it is long.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def _about(length_ns: int) -> str:
 
 
 def _stray(survey: Survey) -> Iterator[Finding]:
-    """Yield readings years from all others, with their rows and both ends."""
+    """Yield readings years from all others, with their rows and the range of the others."""
     if survey.kept is None:
         return
     far = [one for one in survey.notes.far if not survey.kept[0] <= one[1] <= survey.kept[1]]
@@ -85,7 +85,7 @@ def _order(survey: Survey) -> Iterator[Finding]:
 
 
 def _duplicates(order: RowOrder, data: Data) -> Iterator[Finding]:
-    """Yield rows of one series with the same timestamp: equal ones, and ones in conflict."""
+    """Yield rows of a series with the same timestamp, with equal or with conflicting values."""
     for code, seen, words in (
         ("duplicates_equal", order.equal, "same timestamp and values as another row"),
         (
@@ -107,7 +107,7 @@ def _duplicates(order: RowOrder, data: Data) -> Iterator[Finding]:
 
 
 def _gaps(order: RowOrder, data: Data) -> Iterator[Finding]:
-    """Yield steps without a row, and what their places say of the time zone."""
+    """Yield steps without a row, and what they suggest about the time zone."""
     gaps = order.gaps
     if not gaps.count:
         return
@@ -144,7 +144,7 @@ def _outside(name: str, seen: Sightings, survey: Survey) -> Iterator[Finding]:
 
 
 def _sentinels(name: str, extremes: Extremes, ids: SeriesIds) -> Iterator[Finding]:
-    """Yield values that stand apart from all others: repeated ones are suspected markers."""
+    """Yield values far from all others; repeated ones are suspected markers."""
     low, high = extremes.low, extremes.high
     if extremes.count < 10 or np.isnan(low.inner) or np.isnan(high.inner):
         return
@@ -173,7 +173,7 @@ def _sentinels(name: str, extremes: Extremes, ids: SeriesIds) -> Iterator[Findin
 
 
 def _stands_apart(side: Extreme, apart: float, inner_range: float) -> bool:
-    """Return whether an outermost value is too far from the rest to be one of them."""
+    """Return whether an outermost value is too far from the rest to belong to them."""
     if side.outer in KNOWN_SENTINELS and side.outer != 0:
         return apart > 0.1 * inner_range
     return apart > inner_range

@@ -1,4 +1,4 @@
-"""Runs of equal things in a column: where they begin and how long they are; judges nothing."""
+"""Runs of equal values in a column: where they begin and how long they are."""
 
 from typing import NamedTuple
 

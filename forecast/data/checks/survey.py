@@ -21,7 +21,7 @@ MOST_KEYS = 10_000_000
 
 
 class Survey:
-    """Yields the chunks of a reader as they are, and keeps the order of rows and the extremes.
+    """Passes on the chunks of a reader unchanged, recording the order of rows and the extremes.
 
     Where rows are out of order, gaps and duplicates are counted again from sorted keys, kept for
     sources of up to `MOST_KEYS` rows; for larger ones they are counted in order of rows.
@@ -66,18 +66,18 @@ class Survey:
 
     @property
     def notes(self) -> Notes:
-        """What the reader met."""
+        """The tallies of the reader."""
         return self.reader.notes
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Yield every chunk after having looked at it."""
+        """Yield every chunk after recording it."""
         for chunk in self.reader:
             self._look(chunk)
             yield chunk
         self._settle()
 
     def _look(self, chunk: Chunk) -> None:
-        """Take one chunk into account."""
+        """Record one chunk."""
         digest = digest_rows(chunk.values)
         self._places.add(chunk.time)
         self._days.add(chunk.time)
@@ -94,7 +94,7 @@ class Survey:
                 self._look_at_column(name, values, chunk)
 
     def _look_at_column(self, name: str, values: NDArray[np.float64], chunk: Chunk) -> None:
-        """Take one column of a chunk into account: limits, then extremes of the rest."""
+        """Record one column of a chunk: values outside the limits, and extremes of the rest."""
         kept = ~np.isnan(values)
         low, high = self.data.limits.get(name, (None, None))
         if name in self.outside:
@@ -110,7 +110,7 @@ class Survey:
             watcher.add(values[rows], chunk.series[rows], chunk.time[rows])
 
     def _settle(self) -> None:
-        """Count again what the order of rows, stray rows or the place in the step made wrong."""
+        """Recount gaps and duplicates if rows were out of order, stray, or off the grid."""
         self.kept = kept = self._days.kept(self.grid.step_ns)
         self.strays = 0 if kept is None else self._days.count_outside(kept)
         if self._keys and (kept is not None or self.order.backwards.count):
@@ -128,7 +128,7 @@ class Survey:
         digest: NDArray[np.uint64],
         kept: tuple[int, int] | None,
     ) -> None:
-        """Count gaps and duplicates in order of time, without stray rows."""
+        """Recount gaps and duplicates in order of time, without stray rows."""
         places = Places(self.grid)
         if kept is not None:
             near = (time >= kept[0]) & (time <= kept[1])
