@@ -161,6 +161,9 @@ def _substitute(
         templates[dotted] = place
         return replaced(place, dotted)
 
+    section = values.get("data")
+    if isinstance(section, dict) and isinstance(section.get("source"), dict):
+        section["source"] = [section["source"]]  # one table stands for a list of it
     changed = visit(values, "")
     if faults:
         raise ConfigError("\n".join(faults))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forecast.config import load_config
+from forecast.config import config_of, load_config
 from forecast.errors import ConfigError
 
 GOOD = """\
@@ -160,3 +160,14 @@ def test_names_that_every_store_takes(write, name):
     config = load_config(write(GOOD), [f'tracking.model_name="{name}"'])
     assert config.tracking.model_name == name
     assert load_config(write(GOOD), ['tracking.experiment="/Shared/plant"']).tracking.experiment
+
+
+@pytest.mark.parametrize(
+    "source", ["{source: '${ROOT}/a.csv'}", "[{source: ['${ROOT}/a.csv']}, b]"]
+)
+def test_the_environment_of_a_table_does_not_travel(write, source):
+    config = load_config(write(GOOD), [f"data.source={source}"], environment={"ROOT": "/vault"})
+    assert config.data.sources[0] == "/vault/a.csv"
+    assert "vault" not in str(config.resolved())
+    again = config_of(config.resolved(), where="bundle")
+    assert [one.model_fields_set for one in again.data.tables] == [{"source"}]

@@ -21,6 +21,7 @@ from forecast.data.tables.columns import (
     nearest,
 )
 from forecast.data.tables.open_table import open_table
+from forecast.data.tables.opened_table import OpenedTable
 from forecast.data.tables.sources import SourceFile, source_files
 from forecast.data.tables.typed_time import typed_instant
 from forecast.errors import ConfigError, DataError
@@ -40,12 +41,15 @@ class View:
         Columns of its first file, as the config calls them.
     table
         What the config says of this table alone; its columns are those of `data`.
+    fault
+        What it lacks of the columns that say when and of what series a row is; empty if nothing.
     """
 
     data: Data
     files: tuple[SourceFile, ...]
     names: tuple[str, ...]
     table: Table
+    fault: str = ""
 
     @property
     def name(self) -> str:
@@ -83,6 +87,8 @@ def views_of(data: Data) -> list[View]:
     views = [_view(data, entry) for entry in data.source]
     if not data.tables and len({view.columns for view in views}) == 1:
         return []  # one table; what it lacks is told where it is read
+    if faults := [view.fault for view in views if view.fault]:
+        raise DataError("\n".join(faults))
     views = _neighbours_joined(views)
     _require_all(data, views)
     for view in views:
@@ -93,12 +99,16 @@ def views_of(data: Data) -> list[View]:
 def _view(data: Data, entry: str | Table) -> View:
     """Return one entry of the source with the columns that it has."""
     table = entry if isinstance(entry, Table) else Table(source=(entry,))
-    own = data.model_copy(update=table.form())
+    form = table.form()
+    if form.get("layout", data.layout) != data.layout:
+        form.setdefault("series", ())  # which means something else in another layout
+    own = data.model_copy(update=form)
     files = tuple(source_files(table.source))
     wanted = [*configured_columns(own), *table.columns]
     opened = open_table(own.csv, files[0], own.format, wanted=wanted, columns=table.columns)
     with contextlib.closing(opened):
         names = names_of(opened)
+        fault = _fault(own, opened)
     if table.columns:
         held = tuple(table.columns)
     elif own.layout != "long":
@@ -108,7 +118,23 @@ def _view(data: Data, entry: str | Table) -> View:
         )
     else:
         held = names
-    return View(_narrowed(data, own, table, held), files, names, table)
+    return View(_narrowed(data, own, table, held), files, names, table, fault)
+
+
+def _fault(own: Data, opened: OpenedTable) -> str:
+    """Return what a long table lacks of the columns that say when and of what series a row is."""
+    names, path = names_of(opened), opened.file.path
+    when = () if own.available_at is None else (own.available_at,)
+    keys = (*own.timestamp, *(() if own.series_from else own.series), *when)
+    absent = [name for name in keys if name not in names]
+    if not absent or own.layout != "long":
+        return ""
+    hints = ", ".join(f"{name!r}{nearest(name, names)}" for name in absent)
+    return (
+        f"{path}: no column {hints}; the table has {in_words(names)}{opened.hint(absent)}; an "
+        "entry of its own in data.source says what is different: "
+        f"{{source: {path}, timestamp: ..., series: ..., available_at: null}}"
+    )
 
 
 def _narrowed(data: Data, own: Data, table: Table, held: Sequence[str]) -> Data:
@@ -185,17 +211,7 @@ def _require_all(data: Data, views: Sequence[View]) -> None:
 
 def _require_fit(data: Data, view: View) -> None:
     """Check that one table gives what its entry says, and nothing goes unread by mistake."""
-    path, own = view.files[0].path, view.data
-    when = () if own.available_at is None else (own.available_at,)
-    keys = (*own.timestamp, *(() if own.series_from else own.series), *when)
-    absent = [name for name in keys if name not in view.names]
-    if absent and own.layout == "long":
-        hints = ", ".join(f"{name!r}{nearest(name, view.names)}" for name in absent)
-        raise DataError(
-            f"{path}: no column {hints}; the table has {in_words(view.names)}; an entry of its own "
-            f"in data.source says what is different: {{source: {path}, timestamp: ..., "
-            "series: ..., available_at: null}"
-        )
+    path = view.files[0].path
     for name in channels_of(data) if not view.table.columns else ():
         alike = [one for one in view.names if one.strip().lower() == name.strip().lower()]
         if name not in view.names and alike:

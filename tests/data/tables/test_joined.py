@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from forecast.config.data import Data
-from forecast.data.checks import surveyed
+from forecast.data.checks import check, surveyed
 from forecast.data.checks.tables import table_findings
 from forecast.data.panel import build_panel
 from forecast.data.panel.spill_file import Spill
@@ -292,6 +292,7 @@ def test_spilled_readings_keep_their_tables(
         (["flow.csv", "temp.csv"], DataError, "no table has a column 'prcp'.*flow.csv has gauge"),
         (["flow.csv", "Rain.csv"], DataError, "Rain.csv: no column 'prcp', but 'PRCP'.*columns"),
         (["flow.csv", "rain.csv", "temp.csv"], DataError, "temp.csv: holds none of the readings"),
+        (["flow.csv", "other.csv"], DataError, "other.csv: no column.*csv.separator"),
         (["flow.csv", "stamped.csv"], DataError, "stamped.csv: no column 'ds'.*entry of its own"),
     ],
 )
@@ -304,6 +305,7 @@ def test_what_does_not_fit_is_told(tmp_path: Path, source, error, words) -> None
         with_rain = table().assign(prcp=1.0)
         with_rain.to_csv(tmp_path / "flow.csv", index=False)
     table(column="prcp").rename(columns={"ds": "at"}).to_csv(tmp_path / "stamped.csv", index=False)
+    table(column="prcp").to_csv(tmp_path / "other.csv", index=False, sep=";")
     with pytest.raises(error, match=words):
         read_source(settings(tmp_path, *source))
 
@@ -356,3 +358,26 @@ def test_the_example_of_the_docs_is_a_config() -> None:
     data = Data.model_validate(yaml.safe_load(part.split("```")[1].removeprefix("yaml"))["data"])
     assert [one.source for one in data.tables] == [("rain.csv",), ("nwp/*.parquet",)]
     assert data.is_coarser(data.tables[0])
+
+
+def test_a_wide_table_beside_a_long_one(tmp_path: Path) -> None:
+    flow, rain = table(), table(column="prcp", seed=1)
+    flow.pivot_table(index="ds", columns="gauge", values="flow").to_csv(tmp_path / "wide.csv")
+    rain.to_csv(tmp_path / "rain.csv", index=False)
+    entry = {"source": "wide.csv", "layout": "wide_columns", "columns": ["flow"]}
+    panel = panel_of(settings(tmp_path, entry, "rain.csv"), tmp_path)
+    same(frame_of(panel), flow.merge(rain, on=["gauge", "ds"]))
+    with pytest.raises(ConfigError, match=r"wide_columns holds one column.*name it with columns"):
+        read_source(settings(tmp_path, {**entry, "columns": {}}, "rain.csv"))
+
+
+def test_held_values_are_not_stuck(tmp_path: Path) -> None:
+    table("1h", 480, "flow").to_csv(tmp_path / "flow.csv", index=False)
+    table("1D", 20, "prcp", seed=1).to_csv(tmp_path / "rain.csv", index=False)
+    entry = {"source": "rain.csv", "frequency": "1d", "hold": ["prcp"]}
+    data = settings(tmp_path, "flow.csv", entry, frequency="1h")
+    source, surveys = surveyed(read_source(data), data)
+    panel = build_panel(source, tmp_path / "panel", spec=panel_spec(data))
+    found = check(surveys, panel, context_length=48, horizon=12, season=24)
+    assert {one.code for one in found} <= {"frequency"}
+    assert [one.message.split(":")[0] for one in found] == ["flow.csv", "rain.csv"]
