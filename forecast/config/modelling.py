@@ -259,7 +259,7 @@ class Training(Section):
     falls."""
     refit: Literal["auto", "always", "never"] = "auto"
     """Whether to train again, now on calibration and dev as well, once the epoch is chosen. Unless
-    set, if they hold more than a fifth as many steps as train. Undone if dev does not improve."""
+    set, if they hold more than a fifth as many steps as train. Undone if it does worse on dev."""
     seed: Integer = Field(0, ge=0)
     """Seed of the initial weights, the order of windows and dropout: the same seed gives the same
     weights."""

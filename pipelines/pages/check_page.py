@@ -1,4 +1,4 @@
-"""The findings of a check as one HTML page with small plots; needs no other file and no network."""
+"""The findings of a check as one self-contained HTML page with small plots."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def write_page(path: Path, name: str, findings: Sequence[Finding], panel: Panel)
     findings
         Worst first.
     panel
-        Whose channels are drawn: the longest series, each step of the plot from lowest to highest
-        value, stretches without any value shaded.
+        The panel, of whose longest series each channel is drawn: each pixel column spans the lowest
+        to the highest value, and columns without any value are shaded.
     """
     chosen = np.sort(np.argsort(-panel.length, kind="stable")[:MOST_SERIES])
     plots = [
@@ -112,7 +112,7 @@ def _plot(panel: Panel, series: int, channel: int) -> str:
 
 
 def _envelope(column: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the lowest and highest value of each of up to `WIDTH` stretches; NaN where none."""
+    """Return the lowest and highest value of each of up to `WIDTH` pixel columns; NaN if none."""
     size = max(1, -(-len(column) // WIDTH))
     padded = np.full(-(-len(column) // size) * size, np.nan, dtype=np.float32)
     padded[: len(column)] = column

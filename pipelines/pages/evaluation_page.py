@@ -1,6 +1,6 @@
-"""What an evaluation found, as figures and as the one HTML page; computes no score.
+"""The findings of an evaluation as figures and as one HTML page.
 
-The page's parts and their order are decided here; how they look in `forecast.evaluation.html`.
+This module chooses the sections and their order; `forecast.evaluation.html` renders them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Findings(NamedTuple):
     worst: tuple[WorstWindow, ...]
 
     def span(self) -> str:
-        """Return how many windows of which time."""
+        """Return the number of windows and the range of cutoffs, in words."""
         cutoffs = self.whole.cutoff_ns
         begin, end = (
             str(np.datetime64(int(t), "ns").astype("M8[m]")) for t in (cutoffs.min(), cutoffs.max())
@@ -49,13 +49,13 @@ class Findings(NamedTuple):
         return f"{len(cutoffs):,} windows, cutoffs {begin}Z to {end}Z"
 
     def part_errors(self) -> tuple[PartError, ...]:
-        """Return the error of train, calibration, dev and test beside the naive one."""
+        """Return the errors of the model and of the naive forecast by part."""
         from forecast.evaluation.diagnosis import part_errors
 
         return part_errors(self.parts, model=MODEL, naive=SEASONAL)
 
     def readings(self) -> tuple[str, ...]:
-        """Return what the errors of the parts say, in sentences."""
+        """Return what the errors by part mean, in sentences."""
         from forecast.evaluation.diagnosis import distance_in_words, read_errors
 
         said = read_errors(self.part_errors())
@@ -65,7 +65,7 @@ class Findings(NamedTuple):
 
 
 def figures_of(findings: Findings) -> Drawn:
-    """Draw everything the page shows."""
+    """Draw all figures of the page."""
     from forecast.evaluation import figures as f
 
     whole, steps = findings.whole, findings.config.data.frequency
@@ -149,7 +149,7 @@ _ASK = (
 
 
 def _tables_by(findings: Findings) -> list[Section]:
-    """Return the scores of each target and each series, where there are several."""
+    """Return the scores by target and by series, if there are several."""
     from forecast.evaluation.backtest import per_series, score_table
     from forecast.evaluation.html import Section, Table, score_rows
 

@@ -1,1 +1,1 @@
-"""What a process needs around a job: lock, clock, console, ranks, servers."""
+"""What a process needs around a job: lock, clock, console, alerts, ranks, servers."""

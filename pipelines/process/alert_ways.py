@@ -1,4 +1,4 @@
-"""The ways an alert goes: a command, a webhook, mail; each bounded in time, none fatal."""
+"""Sends an alert by command, webhook or mail, each with a time limit; a failure is returned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def send(alert: Alert, message: Mapping[str, str]) -> list[str]:
-    """Send a message every way that is set; return what went wrong, in words without secrets."""
+    """Send a message by every configured channel; return what failed, in words without secrets."""
     timeout_s = float(duration_s(alert.timeout))
     ways: dict[str, Callable[[], None]] = {}
     if alert.command:
@@ -74,7 +74,7 @@ def _mail(email: Email, message: Mapping[str, str], timeout_s: float) -> None:
 
 
 def _reason(fault: Exception) -> str:
-    """Return a fault in words, without the address or the command that may hold a secret."""
+    """Return a fault in words, without the address or command, which may hold a secret."""
     if isinstance(fault, subprocess.CalledProcessError):
         return f"exit code {fault.returncode}"
     if isinstance(fault, subprocess.TimeoutExpired):

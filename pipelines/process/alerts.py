@@ -1,4 +1,4 @@
-"""What is amiss with a config's service: told once when it begins, and once when it is over."""
+"""Alerts about a config's service: one message when a problem begins, one when it is over."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ if TYPE_CHECKING:
     from forecast.config import Config
     from forecast.config.alert import Kind
 
-ALERTS = "alerts.json"  # in the work folder: what is amiss now
-SCHEDULED = "FORECAST_SCHEDULED"  # set for a job whose scheduler tells of its faults
+ALERTS = "alerts.json"  # in the work folder: the current problems
+SCHEDULED = "FORECAST_SCHEDULED"  # set for a job whose scheduler reports its failures
 LOCK_S = 60.0
 
 T = TypeVar("T")
 
 
 def tell(config: Config, kind: Kind, text: str | None, *, about: str = "") -> None:
-    """Tell that something is amiss, or with None that it is not; only a change is told.
+    """Report a problem, or with None that there is none; only changes are sent.
 
-    What could not be sent is sent again the next time. A fault of a way is said and costs no job.
+    A message that could not be sent is sent again the next time. A channel that fails is logged and
+    does not fail the job.
 
     Parameters
     ----------
     kind
-        What is amiss; `alert.on` says which kinds are sent.
+        The kind of problem; `alert.on` lists the kinds that are sent.
     text
-        In words.
+        The problem in words.
     about
-        The job, where each has its own state.
+        The job, for kinds that each job has on its own.
     """
     if rank() != 0:
         return
@@ -65,7 +66,7 @@ def tell(config: Config, kind: Kind, text: str | None, *, about: str = "") -> No
 
 
 def read_alerts(work_folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is amiss now, by kind and job."""
+    """Return the current problems, by kind and job."""
     with suppress(OSError, ValueError):
         found = json.loads((work_folder / ALERTS).read_text(encoding="utf-8"))
         if isinstance(found, dict):
@@ -74,14 +75,14 @@ def read_alerts(work_folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def watched(config: Config, verb: str, job: Callable[[], T]) -> T:
-    """Run a job and tell whether it failed, where a way is set and no scheduler does it."""
+    """Run a job and report whether it failed, if a channel is set and no scheduler reports it."""
     ways = config.alert
     is_told = bool(ways.command or ways.webhook or ways.email)
     if os.environ.get(SCHEDULED) or not is_told:
         return job()
     try:
         result = job()
-    except LockError:  # another run of the same job is at work
+    except LockError:  # another run of the same job is in progress
         raise
     except Exception as fault:
         tell(config, "failed", f"{verb}: {fault}", about=verb)
@@ -93,7 +94,7 @@ def watched(config: Config, verb: str, job: Callable[[], T]) -> T:
 def _begun(
     config: Config, kind: Kind, key: str, *, text: str, known: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the state of what is amiss; it is told unless it was before."""
+    """Return the state of a problem, after sending it unless it has been sent."""
     if known is not None and known.get("told"):
         return {**known, "text": text}
     since = now().isoformat(timespec="seconds") if known is None else known["since"]
@@ -101,7 +102,7 @@ def _begun(
 
 
 def _ended(config: Config, kind: Kind, key: str, known: dict[str, Any]) -> bool:
-    """Tell that it is over; return whether that was told, or nobody knows that it began."""
+    """Send that a problem is over; return whether that was sent, or its beginning never was."""
     text = f"over: {known['text']}"
     say(f"{config.name}: {text}")
     return not known.get("told") or _sent(config, kind, key, "over", text)

@@ -1,7 +1,7 @@
-"""What time it is for a job: the wall clock, or `FORECAST_NOW` in a replay; schedules nothing.
+"""The current time of a job: the wall clock, or `FORECAST_NOW` in a replay.
 
-A job that asks here instead of the system clock can be replayed: with `FORECAST_NOW` set it
-must use no reading newer than that instant.
+A job that reads this clock instead of the system's can be replayed: with `FORECAST_NOW` set, it
+must not use readings newer than that instant.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ SLICE_S = 0.25  # how soon a scheduler sees a signal or the end of a job
 
 
 def moved_now() -> datetime | None:
-    """Return the instant in `FORECAST_NOW` in UTC, or None where the wall clock counts.
+    """Return the instant in `FORECAST_NOW` in UTC, or None if it is not set.
 
     Raises
     ------
     ConfigError
-        The variable holds something that is not an ISO 8601 instant with a time zone.
+        The variable is not an ISO 8601 instant with a time zone.
     """
     text = os.environ.get(VARIABLE)
     return parse_instant(text, where=f"environment variable {VARIABLE}") if text else None
 
 
 def now() -> datetime:
-    """Return the current instant in UTC, moved by `FORECAST_NOW` where that is set.
+    """Return the current instant in UTC, or `FORECAST_NOW` if that is set.
 
-    Processes that were started together have one: that at which the first of them asked.
+    Processes that were started together share the instant at which the first of them asked.
     """
     if (moved := moved_now()) is not None:
         return moved
@@ -56,7 +56,7 @@ def parse_instant(text: str, *, where: str) -> datetime:
     Raises
     ------
     ConfigError
-        Not ISO 8601, or no time zone in it.
+        The text is not ISO 8601, or has no time zone.
     """
     from forecast.data.tables.typed_time import typed_instant  # a wall clock needs no tables
 
@@ -77,7 +77,7 @@ def minute_text(instant: datetime) -> str:
 
 
 class Clock(Protocol):
-    """What time it is for the scheduler, and how it passes."""
+    """The current time of the scheduler, and how it waits."""
 
     is_moved: bool
 
@@ -86,12 +86,12 @@ class Clock(Protocol):
         ...
 
     def wait(self, until: datetime) -> None:
-        """Let time pass, not beyond `until`; may return early."""
+        """Wait until `until` at the latest; may return early."""
         ...
 
 
 class WallClock:
-    """The clock on the wall."""
+    """The system clock."""
 
     is_moved = False
 
@@ -105,7 +105,7 @@ class WallClock:
 
 
 class MovedClock:
-    """A clock that stands still while a job runs and jumps to the next one."""
+    """A clock that stands still while a job runs and jumps to the next due run."""
 
     is_moved = True
 
@@ -117,5 +117,5 @@ class MovedClock:
         return self._now
 
     def wait(self, until: datetime) -> None:
-        """Jump."""
+        """Jump to `until`."""
         self._now = max(self._now, until)

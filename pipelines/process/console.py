@@ -1,7 +1,7 @@
-"""What a job tells the person who runs it: lines, tables, progress; decides nothing.
+"""The output of a job for the person who runs it: messages, tables, progress.
 
-On a terminal tables and progress are drawn by rich; in a log they are plain lines, with
-`FORECAST_LOG=json` lines of JSON.
+On a terminal, rich draws tables and progress; in a log they are plain lines, or lines of JSON with
+`FORECAST_LOG=json`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _plain_table(
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far a long step is; yields a function that takes the count done so far.
+    """Show the progress of a long step; yields a function that takes the count done so far.
 
     >>> with progress("windows", total=2) as done:
     ...     done(2)

@@ -1,4 +1,4 @@
-"""A server process on 127.0.0.1: started, waited for, announced, stopped with all its children."""
+"""Runs a server process on 127.0.0.1 until stopped, and stops all of its children with it."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def serve_until_stopped(
     Parameters
     ----------
     command
-        The process.
+        The command line of the server.
     port
-        The one it listens on.
+        The port it listens on.
     ready
-        Path that answers once it is up.
+        Path that answers once the server is up.
     announce
         What to print then.
     environment
-        Variables besides this process' own.
+        Variables in addition to this process's own.
 
     Returns
     -------
-    None when it was asked to stop, its exit code when it ended by itself.
+    None after a request to stop, the exit code if the server ended by itself.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _require_free(port: int) -> None:
 
 
 def _wait_ready(server: subprocess.Popen[bytes], url: str, asked: list[int]) -> bool:
-    """Wait until the server answers; False when it was asked to stop before."""
+    """Wait until the server answers; return False if asked to stop before."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not asked:
         if server.poll() is not None:
@@ -120,8 +120,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, number)
             while time.monotonic() < deadline:
-                server.poll()  # an ended leader counts until it is collected
-                os.killpg(server.pid, 0)  # raises once nobody is left: the port is free then
+                server.poll()  # reap it: an ended leader stays in its group as a zombie
+                os.killpg(server.pid, 0)  # raises once the group is empty, and so the port free
                 time.sleep(0.05)
             continue
         return

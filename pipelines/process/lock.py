@@ -1,7 +1,7 @@
-"""One run per config at a time, by a file lock that dies with its process; waits only if asked.
+"""Allows one run per config at a time, by a file lock.
 
-The lock is the operating system's (flock): after a crash or a power cut nothing stale is left.
-The file's text only says who holds it.
+The lock is the operating system's (flock), so a crash or a power cut leaves no stale lock. The text
+of the file only names the holder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_held: dict[Path, int] = {}  # locks of this process and how often each is entered
+_held: dict[Path, int] = {}  # locks of this process, and how many blocks have entered each
 
 
 @contextmanager
@@ -32,8 +32,8 @@ def run_lock(
 ) -> Iterator[None]:
     """Hold the lock in a config's work folder while the block runs.
 
-    A job that calls another job enters the lock again without harm. Ranks above zero of a
-    distributed run belong to rank zero's lock and take none.
+    A job may call another job, which enters the same lock again. In a distributed run only rank
+    zero takes the lock, for all ranks.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def run_lock(
 
 
 def is_held_elsewhere(work_folder: Path, file: str) -> bool:
-    """Whether a living process other than this one holds a lock, on this disk."""
+    """Return whether another process holds a lock."""
     path = work_folder.absolute() / file
     if path in _held or not path.exists():
         return False

@@ -1,4 +1,4 @@
-"""Timestamps that a person types, as steps of the grid; it knows neither files nor jobs."""
+"""Converts timestamps that a person types to steps of the grid."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def grid_index(config: Config, panel: Panel, text: str) -> int:
     Raises
     ------
     ConfigError
-        The text is no time as tables write them, or a local time that its zone has twice or
-        never.
+        The text is not a time in a form that tables use, or a local time that its zone repeats or
+        skips.
     """
     try:
         instant = typed_instant(text, config.data.timezone, in_days=panel.grid.in_days)

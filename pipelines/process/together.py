@@ -1,4 +1,4 @@
-"""The command line under torchrun or srun: who takes part, and who speaks of a fault."""
+"""The command line under torchrun or srun: joining the other ranks, and reporting a fault once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pipelines.process.console import say
 
 
 def join() -> None:
-    """Take part with the processes that were started together, if there are any; watch them."""
+    """Join the processes that were started together, if there are any, and watch them."""
     from forecast.ranks import drop_leftovers, group
 
     if group().world > 1:
@@ -18,7 +18,7 @@ def join() -> None:
 
 
 def leave() -> bool:
-    """Do alone what is not shared: whether this process is the one to do it."""
+    """Leave the group for work that is not shared; return whether this process should do it."""
     from forecast.ranks import alone, is_first
 
     first = is_first()
@@ -32,9 +32,9 @@ def _drop(names: list[str]) -> None:
 
 
 def fault(error: Exception) -> bool:
-    """Tell the other processes why this one ends; whether this one is to print it.
+    """Tell the other processes why this one ends; return whether this one should print it.
 
-    The first one prints what ended any of them.
+    Rank zero prints the fault of whichever process ended first.
     """
     from forecast.ranks import group
     from forecast.ranks.watch import RankError, report

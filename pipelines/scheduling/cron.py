@@ -1,8 +1,8 @@
-"""When a cron expression is due, right across clock changes; runs nothing.
+"""The times at which a cron expression is due, with clock changes handled.
 
-In the hour that a clock change repeats, a job at a fixed hour is due once and a job of every
-hour (`*`, `*/1`, `0-23`) is due in both; in the hour that is skipped, a job at a fixed time is due
-at its end.
+In the hour that a clock change repeats, a job at a fixed hour is due once, and an hourly job (`*`,
+`*/1`, `0-23`) in both passes. In the hour that a clock change skips, a job at a fixed time is due
+at the end of that hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def due_times(expression: str, zone: str, *, after: datetime) -> Iterator[datetime]:
-    """Yield the instants, in UTC and without end, at which an expression is due after `after`.
+    """Yield, without end, the UTC instants at which an expression is due after `after`.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def due_times(expression: str, zone: str, *, after: datetime) -> Iterator[dateti
     zone
         IANA zone of the expression.
     after
-        An instant with a zone; not itself due.
+        An instant with a time zone; itself excluded.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def due_between(expression: str, zone: str, *, after: datetime, until: datetime)
 
 
 def _with_plain_hours(expression: str) -> str:
-    """Write hours that name each of the 24 as `*`: only so does croniter repeat an hour.
+    """Write hours that list all 24 as `*`: croniter repeats an hour only for `*`.
 
     >>> [_with_plain_hours(f"5 {hours} * * *") for hours in ("0-23", "0-11,12-23", "*/2")]
     ['5 * * * *', '5 * * * *', '5 */2 * * *']

@@ -1,7 +1,6 @@
-"""The scheduler's memory: which run was due when, what came of it; starts nothing.
+"""The scheduler's ledger: every due run and its outcome, in a SQLite file.
 
-A run that is due is written down before it is started, so that a crash forgets none and a
-restart starts none twice.
+A due run is recorded before it starts, so a crash loses none and a restart repeats none.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PENDING, DONE, FAILED, SKIPPED = "pending", "done", "failed", "skipped"
-INTERRUPTED = -1  # exit code of an attempt that the scheduler did not see end
+INTERRUPTED = -1  # exit code of an attempt whose end the scheduler did not see
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS seen (verb TEXT PRIMARY KEY, until TEXT NOT NULL);
@@ -51,13 +50,13 @@ class Attempt(NamedTuple):
 
 
 class Ledger:
-    """A SQLite file with every due run and every attempt at it."""
+    """A SQLite file with every due run and its attempts."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._database = _opened(path)
-        except sqlite3.OperationalError:  # locked, or not to be written
+        except sqlite3.OperationalError:  # locked, or not writable
             raise
         except sqlite3.DatabaseError as error:
             aside = set_aside(path)
@@ -73,16 +72,16 @@ class Ledger:
         self._database.close()
 
     def seen_until(self, verb: str) -> datetime | None:
-        """Return the instant up to which due runs of a verb are written down."""
+        """Return the instant up to which the due runs of a verb are recorded."""
         row = self._one("SELECT until FROM seen WHERE verb = ?", verb)
         return None if row is None else _instant(row[0])
 
     def write_down(
         self, verb: str, *, until: datetime, due: Sequence[datetime], skipped: Sequence[datetime]
     ) -> None:
-        """Write down due runs and those that are not made up for, all or nothing.
+        """Record due runs and skipped ones, all or nothing.
 
-        A due run that is written down already stays as it is.
+        A run that is already recorded stays as it is.
         """
         rows = [(verb, one.isoformat(), PENDING) for one in due]
         rows += [(verb, one.isoformat(), SKIPPED) for one in skipped]
@@ -94,9 +93,9 @@ class Ledger:
             )
 
     def forget_after(self, instant: datetime) -> int:
-        """Forget every run due after an instant, for a clock that was ahead; return how many.
+        """Delete every run due after an instant, for a clock that was ahead; return how many.
 
-        They are due again when their time comes.
+        They become due again at their time.
         """
         text = instant.isoformat()
         with self._together():
@@ -106,25 +105,25 @@ class Ledger:
         return int(count)
 
     def pending(self) -> list[Job]:
-        """Return the runs that are due and not over, oldest first."""
+        """Return the due runs that are not settled, oldest first."""
         rows = self._all("SELECT verb, due FROM jobs WHERE state = ? ORDER BY due, verb", PENDING)
         return [Job(verb, _instant(due)) for verb, due in rows]
 
     def newest(self, verb: str) -> datetime | None:
-        """Return when a verb's newest run that is written down was due, whatever came of it."""
+        """Return when a verb's newest recorded run was due, whatever its outcome."""
         row = self._one("SELECT MAX(due) FROM jobs WHERE verb = ?", verb)
         assert row is not None
         return None if row[0] is None else _instant(row[0])
 
     def settle(self, job: Job, state: str) -> None:
-        """Say what became of a job: done, failed for good, or skipped."""
+        """Record the outcome of a job: done, failed for good, or skipped."""
         self._database.execute(
             "UPDATE jobs SET state = ? WHERE verb = ? AND due = ?",
             (state, job.verb, job.due.isoformat()),
         )
 
     def start(self, job: Job, at: datetime) -> int:
-        """Write down the start of an attempt; return its number, from 1."""
+        """Record the start of an attempt; return its number, from 1."""
         number = len(self.attempts(job)) + 1
         self._database.execute(
             "INSERT INTO attempts VALUES (?, ?, ?, ?, NULL, NULL)",
@@ -133,7 +132,7 @@ class Ledger:
         return number
 
     def end(self, job: Job, attempt: int, *, at: datetime, exit_code: int) -> None:
-        """Write down how an attempt ended."""
+        """Record how an attempt ended."""
         self._database.execute(
             "UPDATE attempts SET ended = ?, exit_code = ? "
             "WHERE verb = ? AND due = ? AND attempt = ?",
@@ -160,7 +159,7 @@ class Ledger:
         return [_attempt(job, row) for row in rows]
 
     def last(self, verb: str) -> Attempt | None:
-        """Return the newest attempt at a verb's newest due run that was started."""
+        """Return the newest attempt at the newest run of a verb that was started."""
         row = self._one(
             "SELECT attempt, started, ended, exit_code, due FROM attempts "
             "WHERE verb = ? ORDER BY due DESC, attempt DESC LIMIT 1",

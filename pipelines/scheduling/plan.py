@@ -1,4 +1,4 @@
-"""The plan in a config's `schedule`, and where its ledger lies."""
+"""The plan in a config's `schedule`, and the path of its ledger."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def plan_of(config: Config, overrides: Sequence[str]) -> Plan:
 
 
 def ledger_path(config: Config) -> Path:
-    """Return where the scheduler of a config remembers its runs."""
+    """Return the path of the ledger of a config's scheduler."""
     return config.work_folder / "ledger.sqlite"

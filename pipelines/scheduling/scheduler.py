@@ -1,10 +1,10 @@
-"""The scheduling loop: starts what is due, in its order, once; knows no models and no data.
+"""The scheduling loop: starts every due run once, in order.
 
-Rules. A missed `predict` is made up for on its own, at its own clock, for each is a forecast
-that somebody expects; missed runs of the other verbs collapse into the newest, for they look at
-everything up to now anyway. What is due now goes before what was missed,
-and that goes newest first. `predict` and `score`
-do not wait for a long `retrain` or `evaluate`: those run beside them.
+Rules. Each missed `predict` is made up for, with the clock set to its own time, because somebody
+expects each of these forecasts. Missed runs of the other verbs collapse into the newest, which
+covers everything up to now anyway. Runs due now start before missed ones, and missed ones newest
+first. `predict` and `score` run in one lane and `retrain` and `evaluate` in another, so that a
+forecast does not wait for a long training.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-VERBS = ("predict", "score", "evaluate", "retrain")  # what is due together runs in this order
+VERBS = ("predict", "score", "evaluate", "retrain")  # order of runs that are due together
 LANES = {"predict": "quick", "score": "quick", "evaluate": "long", "retrain": "long"}
 EACH_MISSED = ("predict",)  # the verbs whose missed runs do not collapse
-TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # starts in all by exit code; config, model: one
-TRIES_INTERRUPTED = 3  # of a job that a signal or a crash ended
-BACK_OFF_S = (30, 120, 300)  # between two starts of one job; the last one repeats
+TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # total attempts by exit code; others (config, model): one
+TRIES_INTERRUPTED = 3  # total attempts of a job that a signal or a crash ended
+BACK_OFF_S = (30, 120, 300)  # between two attempts at a job; the last one repeats
 LATE_S = 60.0  # a start later than this is reported as late
 SHOW_EVERY = timedelta(minutes=1)
-CLOCK_STEP = timedelta(minutes=5)  # a clock set back by less is being adjusted, not mended
+CLOCK_STEP = timedelta(minutes=5)  # a clock set back by less is a normal adjustment
 
 
 Trouble = Literal["failed", "late", "skipped"]
@@ -46,7 +46,7 @@ Trouble = Literal["failed", "late", "skipped"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What shall run when.
+    """What to run, and when.
 
     Attributes
     ----------
@@ -55,16 +55,16 @@ class Plan:
     timezone
         IANA zone of the expressions.
     catch_up
-        Runs missed for longer are not made up for.
+        Runs missed for longer than this are skipped.
     time_limit
-        A job that runs longer is stopped and has failed.
+        A job that runs longer is stopped and counts as failed.
     command
-        The process of a verb, as a list of arguments.
+        Returns the command line of a verb, as a list of arguments.
     tell
-        Takes a kind of trouble, the verb it is about, and the trouble in words, or None where
-        there is none.
+        Called with the kind of a problem, the verb, and the problem in words, or None if all is
+        well.
     status
-        Where the status file goes; none is written unless given.
+        Path of the status file; none is written unless given.
     """
 
     crons: Mapping[str, str]
@@ -87,7 +87,7 @@ class Running:
 
 
 class Scheduler:
-    """Starts the jobs of one plan when they are due, until told to stop."""
+    """Starts the jobs of a plan when they are due, until asked to stop."""
 
     def __init__(self, plan: Plan, ledger: Ledger, clock: Clock) -> None:
         self.plan = plan
@@ -150,7 +150,7 @@ class Scheduler:
             self._report_missed(verb, len(fresh), len(missed))
 
     def _mend_clock(self, now: datetime) -> None:
-        """Let no run that was written down by a clock ahead of time stand in for a due one."""
+        """Delete runs recorded while the clock was ahead, so that they can become due again."""
         if self.clock.is_moved:
             return
         seen = [one for verb in self.plan.crons if (one := self.ledger.seen_until(verb))]
@@ -181,22 +181,22 @@ class Scheduler:
             self.shown_at = now
 
     def _supersede(self, verb: str, fresh: list[datetime]) -> None:
-        """Let a newer due run replace older ones that wait for another try."""
+        """Let a newer due run replace older ones that wait for another attempt."""
         if fresh:
             for job in self.ledger.pending():
                 if job.verb == verb and not self._is_running(job):
                     self.ledger.settle(job, SKIPPED)
 
     def _start_ready(self, now: datetime) -> None:
-        """Start, in every free lane, the first job whose time has come."""
+        """Start the first ready job in every free lane."""
         for job in self._in_order():
             if LANES[job.verb] not in self.running and self._ready_at(job) <= now:
                 if self.clock.is_moved and self.running:
-                    return  # a replay does one thing at a time
+                    return  # a replay runs one job at a time
                 self._start(job, now)
 
     def _in_order(self) -> list[Job]:
-        """Return what is due now in the order of the verbs, then what was missed, newest first."""
+        """Return runs due now in the order of the verbs, then missed ones, newest first."""
         newest = {verb: self.ledger.newest(verb) for verb in self.plan.crons}
         pending = [job for job in reversed(self.ledger.pending()) if job.verb in newest]
         current = [job for job in pending if job.due == newest[job.verb]]
@@ -257,7 +257,7 @@ class Scheduler:
             return job.due
         ended = attempts[-1].ended or attempts[-1].started
         if ended > self.clock.now() + CLOCK_STEP:
-            return job.due  # tried by a clock that was ahead
+            return job.due  # the last attempt was made while the clock was ahead
         return ended + timedelta(seconds=_back_off_s(len(attempts)))
 
     def _next_wake(self, now: datetime) -> datetime | None:
@@ -315,7 +315,7 @@ def _name(job: Job) -> str:
 
 
 def _span(seconds: float) -> str:
-    """Return a span of time as people say it.
+    """Return a span of time for people to read.
 
     >>> _span(4.25), _span(600), _span(90_000)
     ('4.2 s', '10 min', '25 h')

@@ -1,4 +1,4 @@
-"""How a schedule stands: each job's next, last and last good run, as plain values."""
+"""The status of a schedule: each job's next, last and last successful run, as plain values."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from pipelines.scheduling.scheduler import Plan
 
 STATUS = "status.json"  # in the work folder, written by `schedule run`
-SILENT = timedelta(minutes=5)  # a scheduler that has not written for longer does not run
+SILENT = timedelta(minutes=5)  # a scheduler that has not written for longer counts as stopped
 
 
 def status_of(plan: Plan, ledger: Ledger | None, now: datetime) -> dict[str, Any]:
-    """Return how each job stands; instants are ISO 8601 in UTC, None where there is none."""
+    """Return the status of each job; instants are ISO 8601 in UTC, or None."""
     jobs = {verb: _job(plan, ledger, verb, now) for verb in plan.crons}
     return {"at": now.isoformat(timespec="seconds"), "jobs": jobs}
 
 
 def write_status(path: Path, status: dict[str, Any]) -> None:
-    """Write the status file, whole or not at all; a disk that is full stops no schedule."""
+    """Write the status file atomically; a full disk must not stop the schedule."""
     with suppress(OSError):
         write_whole(path, json.dumps(status, indent=1) + "\n")
 
 
 def read_status(path: Path) -> dict[str, Any] | None:
-    """Return what the scheduler wrote last; None where there is nothing to read."""
+    """Return what the scheduler wrote last; None without a readable file."""
     with suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict) and "at" in found:
@@ -45,16 +45,16 @@ def read_status(path: Path) -> dict[str, Any] | None:
 def complaints(
     status: dict[str, Any], written: dict[str, Any] | None, *, now: datetime, limit: timedelta
 ) -> list[str]:
-    """Return what is wrong with a schedule, in words; nothing where it is healthy.
+    """Return what is wrong with a schedule, in words; empty if it is healthy.
 
     Parameters
     ----------
     status
-        As it stands.
+        The status now.
     written
-        What the scheduler wrote last.
+        The status that the scheduler wrote last.
     limit
-        How long a job may wait.
+        Longest time that a job may wait.
     """
     found = []
     if written is None:

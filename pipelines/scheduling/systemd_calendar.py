@@ -1,4 +1,4 @@
-"""Cron expressions in the words of systemd's OnCalendar; installs nothing."""
+"""Translates cron expressions to systemd's OnCalendar."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 def calendar_lines(cron: str, timezone: str) -> list[str]:
     """Return the OnCalendar expressions that together are due when a cron expression is.
 
-    Where both the day of the month and the day of the week are restricted, cron means either:
-    two expressions.
+    If both the day of the month and the day of the week are restricted, cron runs on either, which
+    takes two expressions.
 
     >>> calendar_lines("10 * * * *", "UTC")
     ['*-*-* *:10:00 UTC']
@@ -45,7 +45,7 @@ def _part(text: str, first: int, names: dict[str, int]) -> str:
 
 
 def _weekdays(text: str) -> str:
-    """Spell out days of the week, which systemd takes by name only."""
+    """Spell out days of the week, which systemd knows only by name."""
     found: list[str] = []
     for part in text.split(","):
         span, _, step = part.partition("/")

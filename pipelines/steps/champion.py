@@ -1,4 +1,4 @@
-"""The champion as a model to beat: loaded, and held against what the config asks for."""
+"""The champion as the model to beat: loaded, and checked to be comparable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def with_champion(backtest: Backtest, panel: Panel, champion: Champion) -> Backt
 
 
 def unlike_file(config: Config) -> list[str]:
-    """Return what a model of this config differs in from one of its file: `--set` changed it.
+    """Return the settings in which `--set` makes a model that the config file does not fit.
 
     `predict` runs from the file, and refuses a model of other columns or another frequency.
     """
@@ -63,7 +63,7 @@ def unlike_file(config: Config) -> list[str]:
 
     try:
         written = load_config(config.path) if config.path else config
-    except ConfigError:  # the file alone is no config: all jobs run with --set
+    except ConfigError:  # the file is incomplete without --set, so all jobs run with it
         return []
     pairs = {
         "windows.horizon": (config.horizon, written.horizon),

@@ -1,7 +1,4 @@
-"""What jobs that fit models share: from a config to panel, split, spec and a trained forecaster.
-
-It neither registers models nor decides which is better.
-"""
+"""Steps that jobs which fit models share: from a config to split, spec and trained forecaster."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ RUN = "run.json"  # in a checkpoint folder: the MLflow run of the training
 
 
 def split_of(config: Config, panel: Panel) -> Split:
-    """Return the config's split of the panel; says what it decided and what is thin about it."""
+    """Return the config's split of the panel; print which parts were enlarged or are too small."""
     split = from_config.split_of(config, panel)
     if rank() == 0:
         for note in split.notes:
@@ -44,7 +41,7 @@ def split_of(config: Config, panel: Panel) -> Split:
 
 
 def with_context(config: Config, panel: Panel) -> Config:
-    """Return the config with a context that the readings can fill; says so when it is cut."""
+    """Return the config with a context that the readings can fill; print it if that shortens it."""
     found = from_config.with_context(config, panel)
     if found is not config and rank() == 0:
         say(
@@ -55,7 +52,7 @@ def with_context(config: Config, panel: Panel) -> Config:
 
 
 def config_fingerprint(config: Config) -> str:
-    """Return a digest of what decides data and model; not of schedule, tracking or output."""
+    """Return a digest of the settings that determine data and model."""
     resolved = config.resolved()
     sections = ("data", "windows", "split", "model", "training", "objective")
     text = json.dumps([resolved[name] for name in sections], sort_keys=True, default=str)
@@ -63,7 +60,7 @@ def config_fingerprint(config: Config) -> str:
 
 
 def checkpoint_folder(config: Config, panel: Panel, purpose: str = "") -> Path:
-    """Return where a training of exactly this config and data keeps what it has done so far."""
+    """Return the checkpoint folder of a training with exactly this config and data."""
     key = hashlib.sha256(f"{config_fingerprint(config)} {panel.fingerprint} {purpose}".encode())
     return config.work_folder.absolute() / "checkpoints" / key.hexdigest()[:12]
 
@@ -76,10 +73,10 @@ def kept_run(folder: Path) -> str | None:
 
 
 def keep_run(folder: Path, run_id: str, panel: Panel) -> None:
-    """Write down which MLflow run a training belongs to: begun again, it goes on in that one.
+    """Record the MLflow run of a training, so that after an interruption it continues in that run.
 
-    So a training that was killed behind its registration finds its version, and makes no second.
-    Ranks above zero write nothing.
+    A training killed after its registration then finds its version and does not register another.
+    Only rank zero writes.
     """
     if rank() != 0:
         return
@@ -88,14 +85,14 @@ def keep_run(folder: Path, run_id: str, panel: Panel) -> None:
 
 
 def close_training(folder: Path) -> None:
-    """Remove what a training that is done with has kept."""
+    """Remove the checkpoints of a finished training."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_stale_trainings(config: Config, panel: Panel) -> None:
-    """Remove what killed trainings kept that nobody can go on with: their readings have changed.
+    """Remove checkpoints that no training can continue from, because the readings have changed.
 
-    Only while no other training of this config runs.
+    Call it only while no other training of this config runs.
     """
     root = config.work_folder / "checkpoints"
     if rank() != 0:
@@ -115,7 +112,7 @@ def fit_config(
     on_epoch: Callable[[int, dict[str, float]], None],
     start: Forecaster | None = None,
 ) -> Fitted:
-    """Train as the config says, showing progress; continues what an earlier run left in `folder`.
+    """Train as the config says, with progress; continues from checkpoints in `folder`.
 
     Raises
     ------
@@ -154,9 +151,9 @@ def fit_config(
 
 
 def history_frame(panel: Panel, cutoff: int, *, steps: int) -> pd.DataFrame:
-    """Return the newest `steps` rows up to grid index `cutoff` of every series, as users hold them.
+    """Return the newest `steps` rows up to grid index `cutoff` of every series, as a user's frame.
 
-    Known covariates reach further, as far as the panel has them.
+    Known covariates extend beyond the cutoff, as far as the panel has them.
     """
     import numpy as np
     import pandas as pd

@@ -1,4 +1,4 @@
-"""How old the readings are by the clock: the newest usable cutoff, and which series are stale."""
+"""The age of the readings by the clock: the newest usable cutoff, and stale series."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ ARCHIVE_REACH_S = 14 * 86_400
 def cutoff_now(config: Config, panel: Panel) -> int:
     """Return the grid index of the newest step that enough series have.
 
-    While readings are fresh the clock vouches for them. In older ones, where it cannot, a step
-    that only one of several series of that time has is a clock ahead, not a cutoff.
+    For fresh readings, a tenth of the series with recent readings is enough. For old readings the
+    clock cannot show that a lone series is ahead of time, so at least two series must have the
+    step (where there are several).
     """
     step_s = duration_s(config.data.frequency)
     fresh = newest_cutoff(panel, reach=max(1, config.max_age_s // step_s))
@@ -45,9 +46,9 @@ class Freshness:
     marks
         `stale:AGE` of each series, empty where its readings are fresh, (S,).
     newest
-        When the newest reading of any series was.
+        Time of the newest reading of any series.
     age
-        How old that is, in words.
+        Its age, in words.
     limit
         `monitor.max_age` in words.
     """
@@ -73,7 +74,7 @@ class Freshness:
         )
 
     def said(self, series_ids: tuple[str, ...]) -> str | None:
-        """Say which series are stale, None where none is."""
+        """Return which series are stale, in words; None if none is."""
         stale = np.flatnonzero(self.marks != "")
         if not len(stale):
             return None

@@ -1,4 +1,4 @@
-"""When a challenger is due and what it must show to become champion; trains and moves nothing."""
+"""Decides when a challenger is due, and whether it is good enough to become champion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import Backtest
     from forecast.evaluation.paired_test import PairedTest
 
-MONITOR = "monitor.json"  # in the work folder: what `score` found amiss
+MONITOR = "monitor.json"  # in the work folder: the problems that `score` found
 
 
 class Decision(NamedTuple):
@@ -31,14 +31,14 @@ class Decision(NamedTuple):
 
 
 def write_findings(work_folder: Path, version: int, findings: Sequence[str]) -> None:
-    """Keep what is amiss with a version's live forecasts, for the next `retrain` to act on."""
+    """Store the problems of a version's live forecasts, for the next `retrain` to act on."""
     work_folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps({"version": version, "findings": list(findings)})
     write_whole(work_folder / MONITOR, content)
 
 
 def read_findings(work_folder: Path, version: int) -> list[str]:
-    """Return what `score` found amiss with a version; nothing where it looked at another one."""
+    """Return the problems that `score` found with a version; empty if it scored another one."""
     path = work_folder / MONITOR
     try:
         found = read_object(path)
@@ -53,7 +53,7 @@ def read_findings(work_folder: Path, version: int) -> list[str]:
 def due_reasons(
     config: Config, *, version: int, trained_until: str | None, newest: datetime
 ) -> list[str]:
-    """Return why a challenger is due, in words; nothing when it is not.
+    """Return why a challenger is due, in words; empty if it is not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The table of known covariates over the next horizon, for a person to fill in; no forecasts."""
+"""A table of known covariates over the next horizon, for a person to fill in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def write_template(config: Config, panel: Panel, path: Path) -> None:
-    """Write one row for every series and step ahead; what is already known is filled in.
+    """Write one row per series and step ahead, with the values that are already known.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What of a panel is known now: nothing ahead of the clock, no step that is not over."""
+"""The part of a panel that is known now: no readings ahead of the clock, no unfinished step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pipelines.process.console import say
 if TYPE_CHECKING:
     from forecast.data.panel import Panel
 
-TOLERANCE_S = 900  # clocks differ; readings this far ahead are used once their time has come
+TOLERANCE_S = 900  # clocks differ; readings less far ahead are not reported
 SHOWN = 5
 
 
 def known_now(panel: Panel) -> Panel:
-    """Return what is known of a panel now, in a replay at `FORECAST_NOW`; tell what is set aside.
+    """Return what is known of a panel now, or at `FORECAST_NOW`; print which readings are not used.
 
     Raises
     ------
@@ -41,12 +41,12 @@ def known_now(panel: Panel) -> Panel:
 
 
 def ahead_in_words(panel: Panel) -> list[tuple[Ahead, str]]:
-    """Return the readings ahead of the clock by more than clocks differ, and what to say of them.
+    """Return the readings that are further ahead of the clock than clocks differ, with a message.
 
     Parameters
     ----------
     panel
-        With everything that its source holds.
+        The panel with everything in its source.
     """
     tolerance = max(TOLERANCE_S, duration_s(panel.grid.frequency)) * 1_000_000_000
     return [(one, _words(one)) for one in readings_ahead(panel, _nanoseconds() + tolerance)]

@@ -1,4 +1,4 @@
-"""The panel of a config: as it is, appended to, or built, as the source asks."""
+"""The panel of a config: reused, extended, or built, depending on what changed in the source."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 NOT_IN_PANEL = {"source", "panel", "holidays", "season"}
 WAIT_S = 7200.0
-SHARED_S = 60.0  # until a folder that processes share shows everywhere what one has written
+SHARED_S = 60.0  # limit for a shared folder to show on all machines what one has written
 
 
 def prepare(config: Config, *, force: bool = False) -> Panel:
-    """Return the panel of the config's data: as it is, appended to, or built, as the source asks.
+    """Return the panel of the config's data, reused, extended or built as the source requires.
 
-    It holds no reading newer than now (in a replay `FORECAST_NOW`), and no step that is
-    not over; what is set aside is told.
+    It holds no reading newer than now (or `FORECAST_NOW`), and no unfinished step; readings set
+    aside are printed.
 
     Raises
     ------
@@ -91,10 +91,10 @@ def _prepared(config: Config, *, force: bool) -> Panel:
 
 @dataclass(frozen=True)
 class _Source:
-    """The state of the source now, beside what the panel there says of the source it holds.
+    """The state of the source now, and the state recorded in the existing panel.
 
-    `settings` is the fingerprint of the settings alone, `before` the panel's `meta.json` (empty
-    when none can be read).
+    `settings` is the fingerprint of the settings, `before` the panel's `meta.json` (empty if there
+    is none that can be read).
     """
 
     files: list[SourceFile]
@@ -120,12 +120,12 @@ class _Source:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the panel keeps, to tell later what has changed."""
+        """What the panel stores, to find out later what has changed."""
         return {"settings": self.settings, "files": self.states}
 
 
 def _append(config: Config, source: _Source) -> Panel | None:
-    """Append what came since the panel was made; None when it has to be built anew."""
+    """Append the readings that are new since the panel was made; None if it must be rebuilt."""
     known = source.before.get("source")
     if not known or known["settings"] != source.settings:
         return None
@@ -158,7 +158,7 @@ def _append(config: Config, source: _Source) -> Panel | None:
         say(f"prepare: {reason}: the panel is built again")
         return None
     except DataError:
-        return None  # reading everything finds it again, and names the file it is in
+        return None  # a full build meets the fault again, and names its file
     rows = panel.account["read"] - source.before["account"]["read"]
     say(f"prepare: {rows:,} new rows from {len(came) + len(grew)} files appended")
     _print_account(panel)
@@ -186,7 +186,7 @@ def _is_tidy(config: Config, source: _Source) -> bool:
 
 
 def _unchanged(config: Config, source: _Source) -> Panel | None:
-    """Open the panel there if it holds just this source; None when it does not, or is damaged."""
+    """Open the existing panel if it holds exactly this source; None otherwise, or if damaged."""
     if source.before.get("fingerprint") != source.fingerprint:
         return None
     try:
@@ -198,14 +198,14 @@ def _unchanged(config: Config, source: _Source) -> Panel | None:
 
 
 def _say_damage(config: Config, source: _Source) -> None:
-    """Say why a panel that is there, and holds just this source, is built again all the same."""
+    """Print why an existing panel of exactly this source is rebuilt: it is damaged."""
     if not source.before or source.before.get("fingerprint") == source.fingerprint:
         try:
             open_panel(config.panel_folder)
         except DataError as error:
             if not (config.panel_folder / META).exists():
                 return  # the first build
-            what = str(error).split("; ")[0]  # what to do is being done
+            what = str(error).split("; ")[0]  # without the advice: the rebuild follows it
             say(f"prepare: {what}: building it again")
 
 

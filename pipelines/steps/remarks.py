@@ -1,6 +1,6 @@
-"""What holds of a run's forecasts beyond their readings: old data, another horizon, lost series.
+"""Remarks on the forecasts of a run: old data, another horizon, vanished series.
 
-Each remark is a flag on the rows it concerns, a line for the log, or a fact of the success file.
+Each remark is a flag on the rows it concerns, a line in the log, or an entry of the success file.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Remarks:
     Attributes
     ----------
     marks
-        Flags of each series (S,), empty where there is nothing to say.
+        Flags of each series (S,), or empty texts.
     lines
         For the log.
     facts
         For the success file.
     freshness
-        None where cutoffs were asked for: those are as old as they are.
+        None if the user chose the cutoffs, whose age is then intended.
     """
 
     marks: NDArray[np.str_]
@@ -56,16 +56,16 @@ class Remarks:
         horizon: int,
         flags: Sequence[str] = (),
     ) -> Remarks:
-        """Remark on a run.
+        """Collect the remarks on a run.
 
         Parameters
         ----------
         freshness
-            Whether the age of the readings counts, as for a forecast from the newest of them.
+            Whether to check the age of the readings, as for a forecast from the newest ones.
         horizon
             Steps that the model forecasts.
         flags
-            What holds for every row.
+            Flags of every row.
         """
         marks = np.array([""] * len(panel.series_ids))
         lines: list[str] = []
@@ -89,7 +89,7 @@ class Remarks:
         return cls(marks, tuple(lines), facts, fresh)
 
     def with_lost(self, lost: list[str], said: str | None) -> Remarks:
-        """Return the remarks with the series that vanished, and what is said of them."""
+        """Return the remarks with the vanished series added, and the line about them."""
         if said is None:
             return self
         facts = self.facts | {"vanished_series": lost}
@@ -97,7 +97,7 @@ class Remarks:
 
     @property
     def digest(self) -> str:
-        """A short text that changes with the marks, empty where there are none."""
+        """A short text that changes with the marks; empty without marks."""
         if not (self.marks != "").any():
             return ""
         return hashlib.sha256(json.dumps(self.marks.tolist()).encode()).hexdigest()[:12]

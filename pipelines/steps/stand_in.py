@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from forecast.data.windows.predictor import Forecast
     from forecast.data.windows.windows import WindowIndex
 
-VERSION = "seasonal-naive"  # stands where a champion's version would
+VERSION = "seasonal-naive"  # in place of a champion's version
 FLAG = "fallback:seasonal_naive"
-SEASONS = 28  # of its own errors that the bands are made of
+SEASONS = 28  # seasons of its own errors from which the bands are made
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """Forecasts as the seasonal naive does, flagged, within the config's bounds."""
+    """The seasonal naive forecast, flagged and clipped to the config's bounds."""
 
     naive: Naive
     low: tuple[float, ...]
@@ -34,7 +34,7 @@ class StandIn:
     def fit(cls, config: Config, panel: Panel, cutoff: int) -> StandIn | None:
         """Learn the bands from cutoffs whose horizon ends at or before a cutoff (grid index).
 
-        None where no reading has come for any such cutoff: there is nothing to go by.
+        None if no such cutoff has an actual.
         """
         horizon, last = config.horizon, cutoff - config.horizon
         first = last - max(2 * horizon, SEASONS * config.season)

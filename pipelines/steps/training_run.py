@@ -1,4 +1,4 @@
-"""What trainings share: backtest beside naive forecasts, figures, registration."""
+"""Steps that all trainings share: backtest against naive forecasts, figures, registration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def backtest_of(
     forecasters: Mapping[str, Forecaster],
     index: WindowIndex,
 ) -> Backtest:
-    """Forecast windows with models, persistence and the seasonal naive, side by side."""
+    """Forecast the same windows with models, persistence and the seasonal naive."""
     from forecast.evaluation.backtest import run_backtest
 
     return run_backtest(
@@ -45,7 +45,7 @@ def backtest_of(
 
 
 def scores_of(backtest: Backtest) -> dict[str, dict[str, float]]:
-    """Return every predictor's scores by name, the names of `objective.metric` among them."""
+    """Return every predictor's scores, including those that `objective.metric` names."""
     from forecast.evaluation.backtest import score_table
 
     scores = score_table(backtest)
@@ -70,7 +70,7 @@ def numbers_of(
 
 
 def log_figures(fitted: Fitted, test: Backtest, tracked: Run) -> None:
-    """Log the learning curve, the error of every step, and forecasts beside what came."""
+    """Log the learning curve, the error of every step, and forecasts with actuals."""
     from forecast.evaluation import figures
 
     curve = figures.learning_curve(fitted.fit.history, best_epoch=fitted.fit.best_epoch)

@@ -1,4 +1,4 @@
-"""Series that were forecast before and are in the tables no more: none is missing in silence."""
+"""Reports series that were forecast before and are no longer in the tables."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from forecast.whole_files import write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-SERIES = "series.json"  # in the work folder: what a champion has forecast so far
+SERIES = "series.json"  # in the work folder: the series a champion has forecast so far
 SHOWN = 5
 
 
 def vanished(work_folder: Path, version: str, series_ids: tuple[str, ...]) -> list[str]:
-    """Return the series that this version has forecast before and that are not there now.
+    """Return the series that this version has forecast before and that are missing now.
 
-    A new version begins anew: it was made for the series that there are.
+    A new version starts with the series that exist when it first forecasts.
     """
     path = work_folder / SERIES
     known: set[str] = set()
@@ -33,7 +33,7 @@ def vanished(work_folder: Path, version: str, series_ids: tuple[str, ...]) -> li
 
 
 def in_words(lost: list[str]) -> str | None:
-    """Say which series have vanished, None where none has."""
+    """Return which series have vanished, in words; None if none has."""
     if not lost:
         return None
     more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
