@@ -22,6 +22,7 @@ from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
 from forecast.errors import DataError, ModelError
 from forecast.evaluation.backtest import train_scale
 from forecast.forecasting.calibrate import calibrated
+from forecast.forecasting.calibration import origins_of
 from forecast.forecasting.forecaster import Forecaster, assemble
 from forecast.forecasting.spec import Spec
 from forecast.models.architecture import Architecture, HeadSpec
@@ -45,6 +46,10 @@ MOST_LINEAR_ROWS = 1_000_000
 """Rows summed for the linear path, one a target of each window, over all groups of outputs; of one
 group a fifth at most, evenly spaced: more no longer move it."""
 
+CALIBRATED_ONCE = (
+    "{:,} series are too many to look back on each one's own past at every cutoff: their bands are "
+    "those of the calibration"
+)
 NOTHING_LINEAR = (
     "linear path: no horizon of train holds a reading of a target: nothing was fitted, and the "
     "network starts from each window's newest level"
@@ -135,6 +140,8 @@ def fit_forecaster(
     trained = replace(forecaster, network=result.network)
     if model.linear.trust:
         fit_trust(trained, panel, split.dev)
+    if not origins_of(len(panel.series_ids)):
+        notes = (*notes, CALIBRATED_ONCE.format(len(panel.series_ids)))
     return Fitted(with_calibration(trained, panel, split.calibration), result, notes)
 
 

@@ -10,6 +10,7 @@ from forecast.training import checkpoints
 from forecast.training.allocator import keep_freed_memory
 from forecast.training.checkpoints import forget, is_over, mend
 from forecast.training.fit import TrainingStoppedError
+from forecast.training.fitting import CALIBRATED_ONCE
 from forecast.training.module import Optimisation
 from tests.killed import KilledError, full_disk, killed
 from tests.tiny import MODEL, tiny_fit, tiny_panel, tiny_split
@@ -271,3 +272,13 @@ def test_rate_warms_up_and_falls_to_nothing():
 
 def test_allocator_setting_does_no_harm():
     assert keep_freed_memory() in {True, False}
+
+
+def test_many_series_are_told_that_their_bands_are_those_of_the_calibration(tmp_path):
+    few, many = (
+        tiny_fit(tiny_panel(n=300, series=count), tmp_path / str(count), epochs=1)
+        for count in (2, 301)
+    )
+    assert not few.notes
+    assert many.notes == (CALIBRATED_ONCE.format(301),)
+    assert "301 series are too many" in many.notes[0]
