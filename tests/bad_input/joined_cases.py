@@ -153,6 +153,19 @@ JOINED_CASES = [
         files=write("heights.csv", b"id;height\na;1\nb;2\nc;3\n"),
     ),
     Case(
+        "join-static-in-the-list",
+        3,
+        (
+            "heights.csv: no column 'ds'",
+            "data.static_table: {source: heights.csv, series: unique_id}",
+        ),
+        config={
+            "source: readings.csv": "source: [readings.csv, heights.csv]",
+            "{past: [wind]}": "{past: [wind], static: [height]}",
+        },
+        files=write("heights.csv", b"unique_id,height\na,1\nb,2\nc,3\n"),
+    ),
+    Case(
         "join-left-out-unknown",
         2,
         ("data.exclude: the source has no series 'd'",),

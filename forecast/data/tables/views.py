@@ -130,10 +130,17 @@ def _fault(own: Data, opened: OpenedTable) -> str:
     if not absent or own.layout != "long":
         return ""
     hints = ", ".join(f"{name!r}{nearest(name, names)}" for name in absent)
-    return (
-        f"{path}: no column {hints}; the table has {in_words(names)}{opened.hint(absent)}; an "
-        "entry of its own in data.source says what is different: "
+    remedy = (
+        "an entry of its own in data.source says what is different: "
         f"{{source: {path}, timestamp: ..., series: ..., available_at: null}}"
+    )
+    if set(own.covariates.static) & set(names) and not set(own.timestamp) & set(names):
+        remedy = (
+            "a table with one row a series is no table of readings; write data.static_table: "
+            f"{{source: {path}, series: {names[0]}}}"
+        )
+    return (
+        f"{path}: no column {hints}; the table has {in_words(names)}{opened.hint(absent)}; {remedy}"
     )
 
 
