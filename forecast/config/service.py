@@ -104,8 +104,12 @@ class Monitor(Section):
     """Span of scored forecasts that is looked at."""
     max_error_ratio: Number = Field(1.5, gt=0)
     """Error of that span over the error at training time, above which the model has drifted."""
-    max_psi: Number = Field(0.25, gt=0)
-    """Population stability index of a channel, above which its inputs have drifted."""
+    false_alarm_rate: Number = Field(0.05, gt=0, lt=1)
+    """Share of windows of the past that would have been called input drift; limits follow from
+    them. One in twenty windows of four weeks is less than one false alarm a year."""
+    max_psi: Number | None = Field(None, gt=0)
+    """Population stability index of a channel, above which its inputs have drifted; a limit for
+    each channel by its own past unless set."""
     min_coverage_80: Number = Field(0.7, ge=0, le=1)
     """Realised coverage of the 80 % interval, below which intervals have drifted."""
     max_age: Duration | None = None

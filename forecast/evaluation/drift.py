@@ -3,6 +3,7 @@
 The thresholds are in the config (`monitor`); `pipelines/jobs/score.py` compares with them.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from forecast.data.panel import Panel
 from forecast.data.panel.blocks import ranges
 
 Array = NDArray[np.float64]
+STABLE, SHIFTED = 0.1, 0.25  # of an index, by Siddiqi 2006: what is neither is to be watched
+LEAST_WINDOWS = 4  # of the past, from which limits are taken
 LEAST_SHARE = 1e-4  # share taken for an empty bin, whose logarithm would be infinite
 
 
@@ -34,14 +37,75 @@ def psi(reference: ArrayLike, current: ArrayLike, *, bins: int = 10) -> float:
     old, new = _finite(reference), _finite(current)
     if not old.size or not new.size:
         return float("nan")
-    inner = np.unique(np.quantile(old, np.linspace(0, 1, bins + 1)[1:-1]))
-    count = len(inner) + 1
-    r, c = (
-        np.maximum(np.bincount(np.searchsorted(inner, v, "left"), minlength=count) / v.size, 0)
-        for v in (old, new)
-    )
-    r, c = np.maximum(r, LEAST_SHARE), np.maximum(c, LEAST_SHARE)
+    inner = _inner_edges(old, bins)
+    return _index_of(_shares(old, inner), _shares(new, inner))
+
+
+def _inner_edges(values: Array, bins: int) -> Array:
+    return np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
+
+
+def _shares(values: Array, inner: Array) -> Array:
+    """Return the share of values in each bin."""
+    counts = np.bincount(np.searchsorted(inner, values, "left"), minlength=len(inner) + 1)
+    return np.asarray(counts / values.size)
+
+
+def _index_of(reference: Array, current: Array) -> float:
+    r, c = np.maximum(reference, LEAST_SHARE), np.maximum(current, LEAST_SHARE)
     return float(np.sum((c - r) * np.log(c / r)))
+
+
+def past_indices(
+    panel: Panel, *, season: int, first: int, last: int, length: int, bins: int = 10
+) -> Array:
+    """Return the stability index of past windows against the rest of a span, (window, channel).
+
+    Windows start a quarter of their length apart. The rest is the whole without the window: its
+    shares follow from those of both. NaN where a window or the span has no value.
+
+    Parameters
+    ----------
+    first, last
+        Grid indices of the span, both inclusive.
+    length
+        Steps of a window.
+    """
+    whole = season_changes(panel, season=season, first=first, last=last)
+    if not len(whole):
+        return np.empty((0, whole.shape[1]))
+    begins = range(first + season, last - length + 2, max(1, length // 4))
+    share = length / (last - first - season + 1)
+    columns = [_finite(column) for column in whole.T]
+    edges = [_inner_edges(one, bins) if one.size else one for one in columns]
+    usual = [_shares(v, e) if v.size else e for v, e in zip(columns, edges, strict=True)]
+    found = np.full((len(begins), len(columns)), np.nan)
+    for row, begin in enumerate(begins):
+        window = season_changes(panel, season=season, first=begin, last=begin + length - 1)
+        for k, values in enumerate(map(_finite, window.T)):
+            if values.size and columns[k].size:
+                shares = _shares(values, edges[k])
+                rest = np.maximum(usual[k] - share * shares, 0) / max(1 - share, LEAST_SHARE)
+                found[row, k] = _index_of(rest, shares)
+    return found
+
+
+def index_limits(past: Array, *, rate: float) -> Array:
+    """Return the limit of each channel (channel,) that a share of past windows passes by chance.
+
+    All channels together raise an alarm at that rate: each is measured by its own median, and the
+    limit is an order statistic of the highest channel of each past window, as in conformal
+    prediction (Vovk, Gammerman & Shafer 2005). Where the past has too few windows for the rate, a
+    window must lie twice as far out as any of them. Never below `STABLE`.
+    """
+    known = past[np.isfinite(past).any(axis=1)]
+    if len(known) < LEAST_WINDOWS:
+        return np.full(past.shape[1], SHIFTED)
+    usual = np.maximum(np.nanmedian(known, axis=0), LEAST_SHARE)
+    highest = np.sort(np.nanmax(known / usual, axis=1))
+    rank = math.ceil((len(highest) + 1) * (1 - rate))
+    limit = highest[rank - 1] if rank <= len(highest) else 2 * highest[-1]
+    return np.asarray(np.maximum(limit * usual, STABLE))
 
 
 def mean_shift(reference: ArrayLike, current: ArrayLike) -> float:

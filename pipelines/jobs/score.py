@@ -184,7 +184,7 @@ def judge(
     seen = rates(newest_span(own, until=newest, days=days))
     trained = champion.test_mae if champion.test_mae > 0 else math.nan  # a part without rain: 0
     numbers["error_ratio"] = seen["mae"] / trained
-    numbers |= {f"psi_{name}": v for name, v in _psi(config, panel, champion, newest).items()}
+    numbers |= _psi(config, panel, champion, newest)
     least = LEAST_HORIZONS * config.horizon * len(panel.series_ids)
     findings = _findings(config, numbers, seen if seen["count"] >= least else None, champion)
     numbers["drifted"] = float(bool(findings))
@@ -213,10 +213,16 @@ def _findings(
         )
     moved = {k.removeprefix("psi_"): v for k, v in numbers.items() if k.startswith("psi_")}
     for channel, value in moved.items():
-        if value > monitor.max_psi:
+        limit = monitor.max_psi or numbers.get(f"limit_psi_{channel}", math.inf)
+        if value > limit:
+            why = (
+                "monitor.max_psi is"
+                if monitor.max_psi
+                else f"in {1 - monitor.false_alarm_rate:.0%} of past windows it was below"
+            )
             found.append(
                 f"input drift: {channel} has a population stability index of {value:.2f} against "
-                f"the readings before; monitor.max_psi is {monitor.max_psi:g}"
+                f"the readings before; {why} {limit:.2g}"
             )
     return tuple(found)
 
@@ -224,8 +230,11 @@ def _findings(
 def _psi(
     config: Config, panel: Panel, champion: Champion, newest: pd.Timestamp
 ) -> dict[str, float]:
-    """Return the index of each channel: the newest span against the readings of the training."""
-    from forecast.evaluation.drift import channel_psi, season_changes
+    """Return each channel's index, the newest span against the readings of the training, and limit.
+
+    The limit is what windows of the same length before it would seldom have passed.
+    """
+    from forecast.evaluation.drift import channel_psi, index_limits, past_indices, season_changes
 
     stop = int(panel.grid.index(np.array([newest.value]))[0])
     begin = stop - steps_within(config.monitor.window, panel.grid.frequency) + 1
@@ -238,7 +247,15 @@ def _psi(
     now = season_changes(panel, season=season, first=begin, last=stop)
     if min(len(before), len(now)) < 10 * LEAST_HORIZONS:
         return {}
-    return channel_psi(before, now, panel.targets + panel.past)
+    names = panel.targets + panel.past
+    indices = channel_psi(before, now, names)
+    past = past_indices(
+        panel, season=season, first=int(panel.start.min()), last=end, length=stop - begin + 1
+    )
+    limits = dict(zip(names, index_limits(past, rate=config.monitor.false_alarm_rate), strict=True))
+    return {f"psi_{name}": value for name, value in indices.items()} | {
+        f"limit_psi_{name}": float(value) for name, value in limits.items()
+    }
 
 
 def _champion(config: Config) -> Champion:

@@ -39,3 +39,12 @@ def test_a_limit_decides_about_its_own_finding(findings, strict, lax, what):
 
 def test_too_few_scored_forecasts_say_nothing_about_the_model(findings):
     assert findings("monitor.max_error_ratio=1.3", seen=None) == ()
+
+
+def test_without_a_fixed_limit_a_channels_own_past_decides(findings, monkeypatch):
+    assert findings("monitor.false_alarm_rate=0.05") == ()
+    monkeypatch.setitem(NUMBERS, "limit_psi_temp", 0.15)
+    (only,) = findings("monitor.false_alarm_rate=0.05")
+    assert "input drift: temp" in only
+    assert "in 95% of past windows it was below 0.15" in only
+    assert findings("monitor.max_psi=0.25") == ()
