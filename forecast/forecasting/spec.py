@@ -143,10 +143,10 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
-def index_at(panel: Panel, cutoff: int, series: slice = slice(None)) -> WindowIndex:
+def index_at(panel: Panel, cutoff: int) -> WindowIndex:
     """Return one window a series, all with their last step at grid index `cutoff`.
 
     A series whose own readings end earlier, or begin later, is forecast from there all the same.
     """
-    position = np.arange(len(panel.start), dtype=np.int64)[series]
-    return WindowIndex(position, cutoff + 1 - panel.start[position])
+    count = len(panel.series_ids)
+    return WindowIndex(np.arange(count, dtype=np.int64), cutoff + 1 - panel.start)

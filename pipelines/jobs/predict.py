@@ -283,12 +283,12 @@ def _told(job: Job, count: int) -> AbstractContextManager[Callable[[int], None]]
 
 def _forecast(job: Job, cutoffs: list[int], first: int, stop: int) -> pa.Table:
     """Forecast series `first` to `stop - 1`, of one cutoff after the other, as rows."""
-    mine = slice(first, max(stop, first + 1))  # with fewer series than processes, one for show
-    parts = [index_at(job.panel, cutoff, mine) for cutoff in cutoffs]
+    panel = job.panel.part(first, max(stop, first + 1))  # with too few series, one for show
+    parts = [index_at(panel, cutoff) for cutoff in cutoffs]
     index = WindowIndex(*(np.concatenate(both) for both in zip(*parts, strict=True)))
-    answer = job.model.predictor.predict(job.panel, index)
-    answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series))
-    rows = forecast_table(answer, job.panel, job.provenance)
+    answer = job.model.predictor.predict(panel, index)
+    answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series + first))
+    rows = forecast_table(answer, panel, job.provenance)
     return rows if stop > first else rows.slice(0, 0)
 
 

@@ -27,6 +27,7 @@ class StandIn:
     """The seasonal naive forecast, flagged and clipped to the config's bounds."""
 
     naive: Naive
+    series_ids: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -46,11 +47,14 @@ class StandIn:
         bounds = [config.model.bounds.get(name, (None, None)) for name in panel.targets]
         low = tuple(-np.inf if low is None else low for low, _ in bounds)
         high = tuple(np.inf if high is None else high for _, high in bounds)
-        return cls(naive, low, high)
+        return cls(naive, panel.series_ids, low, high)
 
     def predict(self, panel: Panel, index: WindowIndex, *, batch_size: int = 128) -> Forecast:
-        """Forecast every window of the index, in its order."""
-        found = self.naive.predict(panel, index, batch_size=batch_size)
+        """Forecast every window of the index, in its order.
+
+        The panel may be a part of the one that the bands were learned from.
+        """
+        found = self._of(panel).predict(panel, index, batch_size=batch_size)
         low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
         return replace(
             found,
@@ -58,3 +62,12 @@ class StandIn:
             quantiles=np.clip(found.quantiles, low[:, None], high[:, None]),
             flag=join_flags(found.flag, FLAG),
         )
+
+    def _of(self, panel: Panel) -> Naive:
+        """Return the naive forecast of the series that a part of the panel holds."""
+        band = self.naive.band
+        if band is None or not panel.series_ids:
+            return self.naive
+        first = self.series_ids.index(panel.series_ids[0])
+        spread = band.spread[first : first + len(panel.series_ids)]
+        return replace(self.naive, band=replace(band, spread=spread))

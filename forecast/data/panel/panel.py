@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,25 @@ class Panel:
         """Rows of one series, (length, channels), a view."""
         first = int(self.offset[series])
         return self.values[first : first + int(self.length[series])]
+
+    def part(self, first: int, stop: int) -> Panel:
+        """Return the panel of series `first` to `stop - 1`, a view."""
+        some = slice(first, stop)
+        begin = int(self.offset[first]) if first < stop else 0
+        end = int((self.offset[some] + self.length[some]).max(initial=begin))
+        vintages = self.vintages
+        if vintages is not None:  # the pointers count all versions
+            vintages = replace(vintages, indptr=vintages.indptr[begin : end + 1])
+        return replace(
+            self,
+            values=self.values[begin:end],
+            offset=self.offset[some] - begin,
+            length=self.length[some],
+            start=self.start[some],
+            series_ids=self.series_ids[some],
+            static=self.static[some],
+            vintages=vintages,
+        )
 
     def cutoff_time(self, series: int, cutoff: int) -> int:
         """Epoch nanoseconds UTC of the last of the first `cutoff` steps of a series."""

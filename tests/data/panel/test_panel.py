@@ -4,7 +4,7 @@ import pytest
 
 from forecast.data.panel import open_panel, panel_from_frame, write_panel
 from forecast.errors import DataError
-from tests.builders import frame_of
+from tests.builders import frame_of, panel_of
 
 
 def test_a_frame_becomes_a_grid_with_gaps():
@@ -76,3 +76,15 @@ def test_a_row_without_a_time_is_refused():
             pd.DataFrame({"ds": [pd.NaT, *pd.to_datetime(["2024-01-01"])], "y": [1.0, 2.0]}),
             frequency="1h",
         )
+
+
+def test_a_part_holds_its_series_and_nothing_else():
+    random = np.random.default_rng(0)
+    panel = panel_of([random.standard_normal((n, 2)) for n in (5, 3, 7, 4)], starts=[0, 2, 1, 9])
+    part = panel.part(1, 3)
+    assert part.series_ids == panel.series_ids[1:3]
+    for series in range(2):
+        np.testing.assert_array_equal(part.block(series), panel.block(series + 1))
+        assert part.cutoff_time(series, 2) == panel.cutoff_time(series + 1, 2)
+    assert len(part.values) == 10
+    assert not panel.part(2, 2).series_ids

@@ -158,3 +158,14 @@ def test_a_replay_holds_what_was_known_at_its_instant(tmp_path):
     np.testing.assert_array_equal(panel.block(0)[:3, 0], [10, 11, NAN])
     np.testing.assert_array_equal(panel.values[:5, 1], [1, 2, NAN, NAN, 50])
     assert panel.observed_end().tolist() == [2]
+
+
+def test_a_part_of_a_panel_keeps_its_own_vintages(tmp_path):
+    panel = build(tmp_path, random_readings(3), names="abc")
+    part = panel.part(1, 2)
+    for hours in range(0, 60, 7):
+        known_at = panel.cutoff_time(1, 1) + hours * 3_600_000_000_000
+        stop = int(panel.length[1])
+        np.testing.assert_array_equal(
+            part.as_of(0, 0, stop, known_at), panel.as_of(1, 0, stop, known_at)
+        )
