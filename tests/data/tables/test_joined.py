@@ -5,70 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from forecast.config.data import Data
-from forecast.data.checks import check, surveyed
-from forecast.data.checks.tables import table_findings
 from forecast.data.panel import build_panel
 from forecast.data.panel.spill_file import Spill
 from forecast.data.tables import Joined, Reader, read_source
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError
 from forecast.forecasting.from_config import panel_spec
-
-DAYS = 40
-SERIES = ("a", "b")
-
-
-def table(frequency="1D", count=DAYS, column="flow", seed=0, series=SERIES):
-    """Return a long frame of noise with `gauge`, `ds` and one column."""
-    random = np.random.default_rng(seed)
-    times = pd.date_range("2024-01-01", periods=count, freq=frequency)
-    parts = [
-        pd.DataFrame({"gauge": name, "ds": times, column: random.normal(size=count).round(3)})
-        for name in series
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def settings(folder: Path, *source, **more) -> Data:
-    """Return the section of a source in a folder."""
-    entries = [
-        str(folder / one) if isinstance(one, str) else one | {"source": str(folder / one["source"])}
-        for one in source
-    ]
-    defaults = {
-        "series": "gauge",
-        "timezone": "UTC",
-        "frequency": "1d",
-        "targets": ["flow"],
-        "covariates": {"past": ["prcp"]},
-    }
-    return Data.model_validate(defaults | more | {"source": entries})
-
-
-def panel_of(data: Data, folder: Path):
-    """Build the panel of a section."""
-    return build_panel(read_source(data), folder / "panel", spec=panel_spec(data))
-
-
-def frame_of(panel) -> pd.DataFrame:
-    """Return the rows of a panel that hold something, by series and time."""
-    parts = [
-        pd.DataFrame(panel.block(n), columns=list(panel.channels)).assign(
-            gauge=name,
-            ds=pd.to_datetime(panel.grid.time(panel.start[n] + np.arange(panel.length[n]))),
-        )
-        for n, name in enumerate(panel.series_ids)
-    ]
-    return pd.concat(parts).set_index(["gauge", "ds"]).sort_index().dropna(how="all")
-
-
-def same(found: pd.DataFrame, right: pd.DataFrame) -> None:
-    """Assert that a panel holds what pandas holds."""
-    right = right.set_index(["gauge", "ds"]).sort_index()[list(found.columns)].dropna(how="all")
-    assert list(found.index) == list(right.index)
-    np.testing.assert_allclose(found.to_numpy(), right.to_numpy(), rtol=1e-6)
+from tests.data.tables.several import DAYS, frame_of, panel_of, same, settings, table
 
 
 def test_two_tables_meet_in_the_cells_of_their_series_and_steps(tmp_path: Path) -> None:
@@ -229,26 +172,6 @@ def test_static_covariates_from_a_table_written_in_another_way(tmp_path: Path) -
         np.testing.assert_array_equal(panel_of(data, tmp_path).static, [[1001.5], [2.5]])
 
 
-def test_a_series_of_one_table_is_named_and_can_be_left_out(tmp_path: Path) -> None:
-    table().to_csv(tmp_path / "flow.csv", index=False)
-    table(column="prcp", series=("a", "b", "B")).to_csv(tmp_path / "rain.csv", index=False)
-
-    def found(*source) -> list[str]:
-        data = settings(tmp_path, *source)
-        tables = read_source(data)
-        assert isinstance(tables, Joined)
-        watched, surveys = surveyed(tables, data)
-        build_panel(watched, tmp_path / "panel", spec=panel_spec(data))
-        assert surveys[0].order.rows == 2 * DAYS
-        return [one.message for one in table_findings(tables) if one.code == "one_table"]
-
-    [message] = found("flow.csv", "rain.csv")
-    assert message.startswith("1 series of other tables have no row in flow.csv: flow missing")
-    assert found("flow.csv", {"source": "rain.csv", "exclude": [{"series": "B"}]}) == []
-    with pytest.raises(ConfigError, match="no series 'C'"):
-        found("flow.csv", {"source": "rain.csv", "exclude": [{"series": "C"}]})
-
-
 def test_tables_of_the_same_columns_are_one_table(tmp_path: Path) -> None:
     both = table().assign(prcp=1.0)
     both[:9].to_csv(tmp_path / "a.csv", index=False)
@@ -286,30 +209,6 @@ def test_spilled_readings_keep_their_tables(
     assert frame_of(spilled).equals(frame_of(whole))
 
 
-@pytest.mark.parametrize(
-    ("source", "error", "words"),
-    [
-        (["flow.csv", "temp.csv"], DataError, "no table has a column 'prcp'.*flow.csv has gauge"),
-        (["flow.csv", "Rain.csv"], DataError, "Rain.csv: no column 'prcp', but 'PRCP'.*columns"),
-        (["flow.csv", "rain.csv", "temp.csv"], DataError, "temp.csv: holds none of the readings"),
-        (["flow.csv", "other.csv"], DataError, "other.csv: no column.*csv.separator"),
-        (["flow.csv", "stamped.csv"], DataError, "stamped.csv: no column 'ds'.*entry of its own"),
-    ],
-)
-def test_what_does_not_fit_is_told(tmp_path: Path, source, error, words) -> None:
-    table().to_csv(tmp_path / "flow.csv", index=False)
-    table(column="prcp").to_csv(tmp_path / "rain.csv", index=False)
-    table(column="temp").to_csv(tmp_path / "temp.csv", index=False)
-    if "Rain.csv" in source:
-        table(column="PRCP").to_csv(tmp_path / "Rain.csv", index=False)
-        with_rain = table().assign(prcp=1.0)
-        with_rain.to_csv(tmp_path / "flow.csv", index=False)
-    table(column="prcp").rename(columns={"ds": "at"}).to_csv(tmp_path / "stamped.csv", index=False)
-    table(column="prcp").to_csv(tmp_path / "other.csv", index=False, sep=";")
-    with pytest.raises(error, match=words):
-        read_source(settings(tmp_path, *source))
-
-
 def test_nothing_ahead_of_a_cutoff_reaches_it_from_another_table(tmp_path: Path) -> None:
     table("1h", 72, "flow").to_csv(tmp_path / "flow.csv", index=False)
     clean = table("1D", 3, "prcp", seed=1)
@@ -344,22 +243,6 @@ def test_a_held_value_is_no_newest_reading(tmp_path: Path) -> None:
     assert panel.length.tolist() == [48]  # a plan is known into the future
 
 
-def test_tables_of_one_folder_are_told_to_be_named_one_by_one(tmp_path: Path) -> None:
-    (tmp_path / "basin").mkdir()
-    table().to_csv(tmp_path / "basin" / "flow.csv", index=False)
-    table(column="prcp").to_csv(tmp_path / "basin" / "rain.csv", index=False)
-    with pytest.raises(DataError, match=r"no column 'prcp'.*one by one in the list data.source"):
-        panel_of(settings(tmp_path, "basin"), tmp_path)
-
-
-def test_the_example_of_the_docs_is_a_config() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "tables.md").read_text(encoding="utf-8")
-    part = page.split("## Tables that belong together")[1]
-    data = Data.model_validate(yaml.safe_load(part.split("```")[1].removeprefix("yaml"))["data"])
-    assert [one.source for one in data.tables] == [("rain.csv",), ("nwp/*.parquet",)]
-    assert data.is_coarser(data.tables[0])
-
-
 def test_a_wide_table_beside_a_long_one(tmp_path: Path) -> None:
     flow, rain = table(), table(column="prcp", seed=1)
     flow.pivot_table(index="ds", columns="gauge", values="flow").to_csv(tmp_path / "wide.csv")
@@ -369,58 +252,3 @@ def test_a_wide_table_beside_a_long_one(tmp_path: Path) -> None:
     same(frame_of(panel), flow.merge(rain, on=["gauge", "ds"]))
     with pytest.raises(ConfigError, match=r"wide_columns holds one column.*name it with columns"):
         read_source(settings(tmp_path, {**entry, "columns": {}}, "rain.csv"))
-
-
-def test_held_values_are_not_stuck(tmp_path: Path) -> None:
-    table("1h", 480, "flow").to_csv(tmp_path / "flow.csv", index=False)
-    table("1D", 20, "prcp", seed=1).to_csv(tmp_path / "rain.csv", index=False)
-    entry = {"source": "rain.csv", "frequency": "1d", "hold": ["prcp"]}
-    data = settings(tmp_path, "flow.csv", entry, frequency="1h")
-    source, surveys = surveyed(read_source(data), data)
-    panel = build_panel(source, tmp_path / "panel", spec=panel_spec(data))
-    found = check(surveys, panel, context_length=48, horizon=12, season=24)
-    assert {one.code for one in found} <= {"frequency"}
-    assert [one.message.split(":")[0] for one in found] == ["flow.csv", "rain.csv"]
-
-
-def any_table(random: np.random.Generator, column: str, folder: Path):
-    """Write a table of one column in any style; return its truth in UTC and its entry."""
-    step = random.choice(["15min", "30min", "1h"])
-    start = pd.Timestamp("2024-03-30T00:00Z") + pd.Timedelta(hours=int(random.integers(24)))
-    frame = table(step, int(random.integers(30, 150)), column, int(random.integers(99)))
-    frame = frame.assign(ds=frame.ds - frame.ds[0] + start)
-    frame.loc[random.random(len(frame)) < 0.1, column] = np.nan
-    frame = frame.sample(frac=0.9, random_state=int(random.integers(99)))
-    frame = pd.concat([frame, frame[: len(frame) // 10].assign(**{column: 7.0})])
-    zone = str(random.choice(["UTC", "Europe/Berlin"]))
-    entry = {"source": f"{column}.csv", "timezone": zone, "csv": {"separator": ";"}}
-    names = {"gauge": "gauge", "ds": "ds", column: column}
-    if random.random() < 0.5:
-        names = {name: f"my {name}" for name in names}
-        entry |= {"series": "my gauge", "timestamp": "my ds", "columns": {column: f"my {column}"}}
-    text = frame.ds.dt.tz_convert(zone).map(pd.Timestamp.isoformat)
-    frame.assign(ds=text).rename(columns=names).to_csv(
-        folder / f"{column}.csv", index=False, sep=";"
-    )
-    return frame, entry
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_any_tables_are_what_pandas_makes_of_them(tmp_path: Path, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    rule = str(random.choice(["mean", "sum", "max"]))
-    columns = ["flow", "prcp", "temp"]
-    truths, entries = zip(*(any_table(random, name, tmp_path) for name in columns), strict=True)
-    covariates = {"past": ["prcp"], "known": ["temp"]}
-    more = {"frequency": "1h", "covariates": covariates, "aggregate": {"*": rule}}
-    panel = panel_of(settings(tmp_path, *random.permutation(entries), **more), tmp_path)
-    cells = []
-    for name, truth in zip(columns, truths, strict=True):
-        instants = truth.groupby(["gauge", "ds"], as_index=False)[name].last()
-        hours = instants.ds.dt.floor("h").dt.tz_localize(None)
-        steps = instants.dropna().assign(ds=hours).groupby(["gauge", "ds"])[name]
-        cells.append(getattr(steps, rule)())
-    same(frame_of(panel), pd.concat(cells, axis=1).reset_index())
-    account = panel.account
-    assert account["read"] == sum(map(len, truths))
-    assert account["read"] == account["kept"] + account["aggregated"]
