@@ -19,6 +19,7 @@ from tests.bad_input.config_cases import CONFIG_CASES
 from tests.bad_input.data_cases import DATA_CASES
 from tests.bad_input.hostile_cases import HOSTILE_CASES
 from tests.bad_input.joined_cases import JOINED_CASES
+from tests.bad_input.search_cases import SEARCH_CASES
 from tests.bad_input.service_cases import SERVICE_CASES
 from tests.bad_input.values_cases import VALUES_CASES
 
@@ -27,6 +28,7 @@ CASES = [
     *DATA_CASES,
     *HOSTILE_CASES,
     *JOINED_CASES,
+    *SEARCH_CASES,
     *SERVICE_CASES,
     *VALUES_CASES,
 ]

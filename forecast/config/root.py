@@ -10,7 +10,8 @@ from forecast.config.base import Section
 from forecast.config.data import Data
 from forecast.config.duration import count_steps, duration_s, is_below_day, steps_of_season
 from forecast.config.modelling import Model, Objective, Split, Training, Windows
-from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking, Tune
+from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking
+from forecast.config.tune import Tune
 from forecast.errors import ConfigError
 from forecast.redaction import redacted
 

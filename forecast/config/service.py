@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from forecast.config.base import Integer, Number, Section
+from forecast.config.base import Number, Section
 from forecast.config.duration import ClockDuration, Duration
 
 LONGEST_NAME = 200  # of a model or an experiment; every store takes that many
@@ -118,16 +118,3 @@ class Monitor(Section):
     allow_no_champion: bool = False
     """Whether `predict` exits with 0 where there is no champion, and a seasonal naive forecast is
     written in its place; by default it is written, and the exit code says what is missing."""
-
-
-class Tune(Section):
-    """The search of `forecast tune`."""
-
-    trials: Integer = Field(20, ge=1)
-    """Trials in all, those of an earlier start included."""
-    hidden_size: tuple[Integer, ...] = (64, 128, 256)
-    """Widths to try."""
-    dropout: tuple[Number, Number] = (0.0, 0.6)
-    """Range of the dropout."""
-    learning_rate: tuple[Number, Number] = (0.0003, 0.003)
-    """Range of the learning rate, searched on a log scale."""

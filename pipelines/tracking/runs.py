@@ -288,6 +288,19 @@ def find_run(config: Config, tags: Mapping[str, object]) -> str | None:
     return str(found[0].info.run_id) if found else None
 
 
+def end_killed(config: Config, run_id: str) -> None:
+    """Mark a run whose process has died as killed.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be reached or refuses.
+    """
+    store = open_store(config)
+    with tracking_faults(store.uri):
+        store.client.set_terminated(run_id, "KILLED")
+
+
 def _log_config(run: Run, store: Store, config: Config) -> None:
     import yaml
 

@@ -1,5 +1,9 @@
 """The search: never worse than the config itself, under the constraints, and it goes on."""
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -7,11 +11,13 @@ import pytest
 from forecast.config import Config, load_config
 from forecast.errors import ModelError
 from pipelines.jobs import tune
+from pipelines.steps import search, search_trial, search_workers
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import open_store
 from tests.pipelines.jobs.test_retrain import TINY, write_readings
 
 SPACE = "tune: {trials: 2, hidden_size: [4, 8], dropout: [0.0, 0.2]}\n"
+SMALL = "tune={trials: 9, space: {model.layers: [1, 2, 3], model.cell: [lstm, gru]}}"
 
 
 @pytest.fixture
@@ -39,14 +45,16 @@ def test_a_search_goes_on_and_writes_the_best_config(
     printed = capsys.readouterr().out
     assert "1 of 3 trials are left" in printed
     assert "(the config's own)" in printed
-    study = tune.open_study(longer, prepare(longer))
+    study = search.open_study(longer, prepare(longer))
     best = tune.best_trial(study)
-    assert study.trials[0].params["hidden_size"] == waves.model.hidden_size
+    settings = [search.settings_of(one) for one in study.trials]
+    assert settings[0] == search.own_settings(waves)
+    assert all(settings.count(one) == 1 for one in settings)
     assert best.value is not None
     assert best.value <= min(one.value for one in study.trials if one.value is not None)
     tuned = load_config(".forecast/test_a_search_goes_on_and_writes_the_best_config/tuned.yaml")
-    assert tuned.model.hidden_size == best.params["hidden_size"]
-    assert tuned.training.learning_rate == best.params["learning_rate"]
+    assert tuned.model.hidden_size == search.settings_of(best)["model.hidden_size"]
+    assert tuned.training.learning_rate == search.settings_of(best)["training.learning_rate"]
     runs = open_store(waves).client.search_runs([open_store(waves).experiment_id])
     kinds = [run.data.tags["kind"] for run in runs]
     assert sorted(kinds) == ["trial", "trial", "trial", "tune", "tune"]
@@ -65,18 +73,149 @@ def test_constraints_rule_out(waves: Config) -> None:
 
 def test_a_trial_that_was_cut_short_is_repeated(waves: Config) -> None:
     panel = prepare(waves)
-    study = tune.open_study(waves, panel)
-    trial = study.ask()
-    settings = tune._suggest(waves, trial)
-    again = tune.open_study(waves, panel)
-    assert tune._suggest(waves, again.ask()) == settings
+    study = search.open_study(waves, panel)
+    first = search.draw(waves, study)
+    again = search.open_study(waves, panel)
+    second = search.draw(waves, again)
+    assert first is not None
+    assert second is not None
+    assert second.settings == first.settings == search.own_settings(waves)
     assert [one.state.name for one in again.trials] == ["FAIL", "RUNNING"]
+    assert search.count_left(waves, again) == 1
+
+
+def test_a_search_begun_again_draws_no_settings_twice(waves: Config) -> None:
+    config = _changed(waves, SMALL)
+    panel = prepare(config)
+    drawn = []
+    for _ in range(3):
+        study = search.open_study(config, panel)
+        for _ in range(2):
+            one = search.draw(config, study)
+            assert one is not None
+            drawn.append(one.settings)
+            study.tell(one.trial, len(drawn))
+    assert sorted(map(str, drawn)) == sorted(
+        str({"model.layers": layers, "model.cell": cell})
+        for layers in (1, 2, 3)
+        for cell in ("lstm", "gru")
+    )
+
+
+def test_a_space_that_is_used_up_ends_the_search(
+    waves: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = _changed(waves, "tune={trials: 9, space: {model.cell: [lstm, gru]}}")
+    study = search.open_study(config, prepare(config))
+    for _ in range(2):
+        one = search.draw(config, study)
+        assert one is not None
+        study.tell(one.trial, 1.0)
+    assert search.draw(config, study) is None
+    assert "every setting of the search space that can be trained was tried" in (
+        capsys.readouterr().out
+    )
+
+
+def test_settings_that_contradict_each_other_are_not_drawn(waves: Config) -> None:
+    space = "{model.cell: [lstm, gru], model.peepholes: [null, diagonal]}"
+    config = _changed(waves, f"tune={{trials: 9, space: {space}}}")
+    study = search.open_study(config, prepare(config))
+    drawn = []
+    while (one := search.draw(config, study)) is not None:
+        drawn.append(tuple(one.settings.values()))
+        study.tell(one.trial, 1.0)
+    assert sorted(map(str, drawn)) == [
+        "('gru', None)",
+        "('lstm', 'diagonal')",
+        "('lstm', None)",
+    ]
+
+
+def test_any_key_is_drawn_from_its_values_or_range(waves: Config) -> None:
+    space = (
+        "{model.linear.enabled: [true, false], windows.context: [24h, 48h], "
+        "training.weight_decay: {low: 1e-5, high: 1e-2, log: true}, "
+        "training.batch_size: {low: 16, high: 64}}"
+    )
+    config = _changed(waves, f"tune={{trials: 9, space: {space}}}")
+    study = search.open_study(config, prepare(config))
+    own = search.draw(config, study)
+    assert own is not None
+    assert own.settings["training.weight_decay"] == 0.0  # the config's own lies outside
+    study.tell(own.trial, 1.0)
+    one = search.draw(config, study)
+    assert one is not None
+    changed = search.with_settings(config, one.settings)
+    assert changed.model.linear.enabled is one.settings["model.linear.enabled"]
+    assert changed.windows.context == one.settings["windows.context"]
+    assert 1e-5 <= changed.training.weight_decay <= 1e-2
+    assert isinstance(changed.training.batch_size, int)
+    assert 16 <= changed.training.batch_size <= 64
+    assert changed.training.devices == 1
+
+
+@pytest.mark.slow
+def test_size_time_and_latency_rule_out(waves: Config) -> None:
+    costs = '{bundle_mb: "<= 1e-6", minutes: "< 0", latency_ms: "<= 0"}'
+    strict = _changed(waves, "tune.trials=1", f"tune.constraints={costs}")
+    told = r"no trial keeps.*bundle_mb is .*latency_ms is .*minutes is"
+    with pytest.raises(ModelError, match=told):
+        tune.run(strict)
+    loose = _changed(waves, "tune.trials=1", 'tune.constraints={bundle_mb: "<= 1"}')
+    tune.run(loose)
+
+
+@pytest.mark.slow
+def test_processes_share_a_search_and_one_that_dies_is_replaced(
+    waves: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search_workers, "_start", _start_that_kills_the_first(waves))
+    config = _changed(waves, "tune.trials=3", "tune.jobs=2", "training.epochs=1")
+    tune.run(config)
+    study = search.open_study(config, prepare(config))
+    done = [search.settings_of(one) for one in study.trials if one.state.name == "COMPLETE"]
+    assert len(done) == 3
+    assert all(done.count(one) == 1 for one in done)
+    assert [one.state.name for one in study.trials].count("FAIL") == 1
+    workers = {one.user_attrs["worker"] for one in study.trials}
+    assert os.getpid() not in workers
+    assert len(workers) >= 2
+    assert "died with code -9: it is trained once more" in capsys.readouterr().err
+    runs = open_store(waves).client.search_runs([open_store(waves).experiment_id])
+    assert sorted(one.info.status for one in runs) == ["FINISHED"] * 4 + ["KILLED"]
+
+
+def _start_that_kills_the_first(config: Config):
+    """Return what starts processes, and kills the first once it trains a trial."""
+    started = []
+    start = search_workers._start
+
+    def kill_when_it_trains(process, task) -> None:
+        study = search.join_study(config, task.study_name)
+        while True:
+            trial = search.cut_short(study, process.pid)
+            if trial is not None and search_trial.RUN_ID in trial.user_attrs:
+                with search.search_lock(config):  # as no other process holds it
+                    os.kill(process.pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    def begin(task):
+        worker = start(task)
+        started.append(worker)
+        if len(started) == 1:
+            watch = threading.Thread(target=kill_when_it_trains, args=(worker.process, task))
+            watch.start()
+        return worker
+
+    return begin
 
 
 def test_another_search_space_is_another_search(waves: Config) -> None:
     panel = prepare(waves)
     names = {
-        tune.open_study(one, panel).study_name
+        search.open_study(one, panel).study_name
         for one in (
             waves,
             _changed(waves, "tune.trials=9"),
@@ -85,9 +224,12 @@ def test_another_search_space_is_another_search(waves: Config) -> None:
             _changed(waves, "tune.hidden_size=[4]"),
             _changed(waves, "tune.learning_rate=[0.001, 0.01]"),
             _changed(waves, "model.kind=segment"),
+            _changed(waves, "tune.jobs=2"),
+            _changed(waves, "tune.space={model.layers: [1, 2]}"),
+            _changed(waves, 'tune.constraints={minutes: "< 5"}'),
         )
     }
-    assert len(names) == 5  # the count of trials and the start of the search change no search
+    assert len(names) == 7  # the count of trials and the start of the search change no search
 
 
 def test_a_trial_behind_the_others_is_given_up(
