@@ -1,1 +1,1 @@
-"""One verb of the command line a file; no job imports another."""
+"""The verbs of the command line, one file per verb; no job imports another."""

@@ -1,4 +1,4 @@
-"""`forecast check`: what is wrong with the data, as findings; trains nothing, keeps nothing."""
+"""`forecast check`: what is wrong with the data, as findings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = ("level", "finding", "column", "count", "series", "what", "first place
 def run(
     config: Config, *, strict: bool = False, as_json: bool = False, html: Path | None = None
 ) -> int:
-    """Print the findings, worst first; return the exit code, that of a data error if there is one.
+    """Print the findings, worst first; return the exit code of a data error if there is an error.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def run(
 
 
 def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
-    """Return the findings and the panel they are about, built in a folder; None if it cannot be."""
+    """Return the findings and the panel, built in `folder`; None if it cannot be built."""
     data = config.data
     tables = read_source(data)
     source, surveys = surveyed(tables, data)
@@ -105,7 +105,7 @@ def _ahead(panel: Panel) -> list[Finding]:
 
 
 def _other_files(data: Data) -> list[Finding]:
-    """Return the files in the source's folders that are no tables by their ending."""
+    """Return a finding of files in the source's folders whose extension is not of a table."""
     others = left_out(data.sources)
     if not others:
         return []
@@ -125,7 +125,7 @@ def _other_files(data: Data) -> list[Finding]:
 def _spans(
     config: Config, panel: Panel
 ) -> tuple[dict[str, NDArray[np.int64]] | None, list[Finding]]:
-    """Return the spans of train, dev and test, and what is wrong with them as findings."""
+    """Return the spans of train, dev and test, and findings about them."""
     split = config.split
     try:
         parts = split_windows(
@@ -148,7 +148,7 @@ def _spans(
 
 
 def _print(config: Config, findings: list[Finding], panel: Panel | None) -> None:
-    """Print findings as a table under a line about the panel."""
+    """Print a line about the panel, and the findings as a table."""
     if panel is not None:
         account = panel.account
         say(

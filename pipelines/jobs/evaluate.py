@@ -1,6 +1,6 @@
-"""`forecast evaluate`: rolling backtest of a model beside its baselines, with diagnosis and report.
+"""`forecast evaluate`: rolling backtest of a model against baselines, with diagnosis and report.
 
-The test part by default. It trains no network, moves no alias and writes no forecast.
+The windows are those of the test part by default.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import Backtest
     from forecast.forecasting.forecaster import Forecaster
 
-MOST_WINDOWS = 2_000  # of a part, evenly spaced: enough to set its error beside the others'
+MOST_WINDOWS = 2_000  # of a part, evenly spaced: enough to compare its error with the other parts'
 MOST_VALUES = 5_000_000  # forecast at once, by each predictor: about 200 MB with nine quantiles
 SCORES = ("mae", "rmse", "mase", "coverage_80")
 
 
 class Subject(NamedTuple):
-    """The model under evaluation and what to call it."""
+    """The model under evaluation and its name in reports."""
 
     forecaster: Forecaster
     name: str
@@ -69,8 +69,16 @@ def run(
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault.
+    ConfigError
+        Options that exclude each other, or cutoffs outside the readings.
+    DataError
+        The tables or the panel cannot be read, or the report cannot be written.
+    ModelError
+        There is no such model, or its bundle is damaged or does not fit the data.
+    TrackingError
+        The tracking store cannot be reached.
+    LockError
+        Another evaluation of this config runs.
     """
     with run_lock(config.work_folder, "evaluate", file="evaluate.lock"):
         panel = prepare(config)
@@ -121,7 +129,7 @@ def evaluate(
 
 
 def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
-    """Return the windows that memory has room for, evenly spaced; says so when it is not all."""
+    """Return as many evenly spaced windows as fit into memory; print it if that is not all."""
     from forecast.data.windows.windows import thin
 
     most = max(1, MOST_VALUES // (config.horizon * len(config.data.targets)))
@@ -149,7 +157,7 @@ def _origins(
     split: Split,
     asked: tuple[int | None, str | None, str | None],
 ) -> WindowIndex:
-    """Return the windows asked for: the test part, the newest days, or a span of cutoffs."""
+    """Return the requested windows: the test part, the newest days, or a span of cutoffs."""
     from forecast.data.windows.splits import rolling_origins
 
     days, first, last = asked
@@ -175,7 +183,7 @@ def _origins(
 
 
 def _warn_of_seen(split: Split, panel: Panel, index: WindowIndex) -> None:
-    """Say how many of the windows lie where the model or its choices have been fitted."""
+    """Print how many of the windows the model or its choices may have been fitted on."""
     stop = int(split.spans["test"][:, 0].min())
     seen = int((panel.start[index.series] + index.cutoff < stop).sum())
     if seen:
@@ -187,7 +195,7 @@ def _warn_of_seen(split: Split, panel: Panel, index: WindowIndex) -> None:
 
 
 def _show(config: Config, findings: Findings) -> None:
-    """Print every predictor's scores, and what they say."""
+    """Print every predictor's scores, and what they mean."""
     scores = findings.scores
     own = scores[MODEL]["mae"]
     rows = [

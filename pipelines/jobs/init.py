@@ -1,4 +1,4 @@
-"""The job `forecast init`: a commented starter config and the sample data; overwrites nothing."""
+"""`forecast init`: a commented starter config and the sample data; never overwrites a file."""
 
 import gzip
 import os
@@ -46,7 +46,7 @@ def run(folder: Path) -> None:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is either there whole or not at all."""
+    """Write a file atomically."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_bytes(content)
     unfinished.replace(path)

@@ -105,8 +105,16 @@ def run(
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault.
+    ConfigError
+        Options that exclude each other, or cutoffs outside the readings.
+    DataError
+        The tables or the panel cannot be read, or the forecasts cannot be written.
+    ModelError
+        There is no champion, or its bundle is damaged or does not fit the data.
+    TrackingError
+        The tracking store cannot be reached, and no champion is known.
+    LockError
+        Another `predict` of this config runs.
     """
     with run_lock(config.work_folder, "predict", file="predict.lock"):
         panel = prepare(config)

@@ -1,4 +1,4 @@
-"""`forecast prepare`: the tables of a config to its panel; nothing is done when nothing changed."""
+"""`forecast prepare`: builds, extends or keeps the panel of a config's tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(config: Config, *, force: bool = False) -> int | None:
-    """Build, append to or keep the panel.
+    """Build the panel, append to it, or keep it if nothing has changed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`forecast promote`: the champion's alias moved by hand, or moved back; compares nothing."""
+"""`forecast promote`: moves the champion's alias by hand, or back, without the gate."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 def run(config: Config, *, version: str | None = None, rollback: bool = False) -> int | None:
-    """Make a version the champion; without one, list the versions there are.
+    """Make a version the champion; without arguments, list all versions.
 
     Parameters
     ----------
     config
         Names the registered model.
     version
-        Its number.
+        Number of the version.
     rollback
-        Take the version that the champion replaced.
+        Return to the version that the champion replaced.
 
     Raises
     ------
     ConfigError
-        A version and `--rollback` together, or something that is no number.
+        A version together with `--rollback`, or a version that is not a number.
     ModelError
-        There is no such version, no champion, or none before it.
+        The version or the champion does not exist, or the champion replaced no version.
     """
     if rollback and version is not None:
         raise ConfigError("give a version or --rollback, not both")
@@ -59,7 +59,7 @@ def _number(text: str) -> int:
 
 
 def _roll_back(config: Config) -> None:
-    """Give the alias back; a second time goes one further back."""
+    """Move the alias back to the version before; a second call goes back one further."""
     champion = alias_version(config, CHAMPION)
     if champion is None:
         raise ModelError(f"{config.name}: there is no champion to roll back from")

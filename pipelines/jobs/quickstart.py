@@ -1,8 +1,8 @@
-"""The last page of `make quickstart`: the test error beside others', and what lies where.
+"""The last page of `make quickstart`: the test error against simple methods, and where files are.
 
     python -m pipelines.jobs.quickstart CONFIG
 
-Reads what `train` and `predict` left; trains and forecasts nothing itself.
+It reads what `train` and `predict` have written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BASELINES = ("persistence", "seasonal_naive", "ridge")
 
 
 def run(config: Config) -> None:
-    """Print the champion's test error beside the simple methods', and what lies where.
+    """Print the champion's test error, the simple methods' errors, and where the files are.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def newest_folder(root: Path) -> Path:
 
 
 def _print_errors(config: Config) -> None:
-    """Print the champion's error on the test part, beside the simple methods."""
+    """Print the test errors of the champion and of the simple methods."""
     from pipelines.tracking import champion_bundle
 
     champion = champion_bundle(config)

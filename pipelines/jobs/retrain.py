@@ -1,8 +1,8 @@
 """`forecast retrain`: a challenger on the newest readings, and the gate it has to pass.
 
-Both models forecast the same windows: the newest `retrain.holdout` of readings, held out of the
-challenger's training altogether. Where the champion has seen some of them the gate is only
-stricter, and it says so. Nothing but the gate moves the alias.
+Both models forecast the same windows, those of the newest `retrain.holdout`, which the challenger's
+training never sees. If the champion has seen some of them, the gate is only stricter, and a line
+says so.
 """
 
 from __future__ import annotations
@@ -59,16 +59,24 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
     Parameters
     ----------
     config
-        Its `retrain` section says when and how.
+        The config, whose `retrain` section sets the triggers and the gate.
     force
-        Train whatever the triggers say.
+        Train even if no challenger is due.
     dry_run
-        Only say what would be done.
+        Only print what would be done.
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault; without a champion a ModelError.
+    ConfigError
+        The split or the model does not fit the data.
+    DataError
+        The tables or the panel cannot be read, or are too short.
+    ModelError
+        There is no champion, the two cannot be compared, or the training fails.
+    TrackingError
+        The tracking store cannot be reached.
+    LockError
+        Another training of this config runs.
     """
     from forecast.training.allocator import keep_freed_memory
 
@@ -79,7 +87,7 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
         champion = _champion(config, panel)
         reasons = agree("due", lambda: ["--force"] if force else _reasons(config, panel, champion))
         if not reasons:
-            say(f"retrain: version {champion.bundle.version} stays champion: nothing is amiss")
+            say(f"retrain: version {champion.bundle.version} stays champion: no retrain is due")
             return None
         say(f"retrain: a challenger is due: {'; '.join(reasons)}")
         if dry_run:
@@ -105,9 +113,9 @@ def _reasons(config: Config, panel: Panel, champion: Champion) -> list[str]:
 
 
 def _with_holdout(config: Config) -> Config:
-    """Return the config with the holdout as its test part: no step of training sees it.
+    """Return the config with the holdout as its test part, which no step of training sees.
 
-    The newest readings are what counts here, so the parts follow each other in any case.
+    The holdout must be the newest readings, so the split is chronological whatever the config says.
     """
     holdout = config.retrain.holdout
     if isinstance(holdout, str):
@@ -119,7 +127,7 @@ def _with_holdout(config: Config) -> Config:
 
 
 def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[str]) -> None:
-    """Train the challenger in a run of its own and let the gate decide."""
+    """Train the challenger in its own MLflow run and let the gate decide."""
     split = split_of(config, panel)
     purpose = f"retrain against {champion.bundle.version}"
     folder = checkpoint_folder(config, panel, purpose)
@@ -146,7 +154,7 @@ def _judge(
     fitted: Fitted,
     tracked: Run,
 ) -> None:
-    """Score both models on the holdout, register the challenger, decide, record why."""
+    """Score both models on the holdout, register the challenger, decide, and record the reason."""
     models = {MODEL: fitted.final, INCUMBENT: champion.forecaster}
     backtest = backtest_of(config, panel, split, models, split.test)
     scores = scores_of(backtest)
@@ -166,14 +174,14 @@ def _judge(
 
 
 def _named(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Name the scores for MLflow: the model that was trained is the challenger here."""
+    """Rename the scores for MLflow: the trained model is called challenger here."""
     return {"challenger" if k == MODEL else k.replace(" ", "_"): v for k, v in scores.items()}
 
 
 def _settle(
     config: Config, version: Version, champion: Champion, decision: Decision, tracked: Run
 ) -> None:
-    """Move the alias or leave it, and write the reason where both models can be looked up."""
+    """Move the alias or leave it, and write the reason to the run and the registered version."""
     outcome = "promoted" if decision.is_promoted else "refused"
     tags = {
         "decision": outcome,

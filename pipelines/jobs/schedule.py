@@ -1,6 +1,6 @@
 """`forecast schedule run` and `list`: the config's plan, run by the loop or shown as a table.
 
-Every job is a process of its own, so that a fault in one ends no other.
+Every job is a separate process, so that a crash of one does not affect the others.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(
     Raises
     ------
     ConfigError
-        Nothing is scheduled, or an instant is not one.
+        Nothing is scheduled, or `now` or `until` is not an instant.
     LockError
         Another scheduler runs this config.
     """
@@ -85,11 +85,11 @@ def run(
 
 
 def show(config: Config) -> int | None:
-    """Print when each job is due next and what came of its last run.
+    """Print when each job is due next, and the outcome of its last run.
 
     Returns
     -------
-    1 where the last run of some job failed (a health check), None where all is well.
+    1 if the last run of any job failed, else None.
     """
     plan = plan_of(config, ())
     zone = ZoneInfo(plan.timezone)
@@ -111,12 +111,12 @@ def show(config: Config) -> int | None:
 
 
 def health(config: Config) -> int | None:
-    """Say in one line each what is wrong with the service, for a probe.
+    """Print what is wrong with the service, one line per problem, for a probe.
 
     Returns
     -------
-    1 where the loop does not run, a job failed or waits for longer than `schedule.time_limit`, or
-    an alert stands; None where all is well.
+    1 if the loop does not run, a job failed or waits for longer than `schedule.time_limit`, or an
+    alert is active; else None.
     """
     plan = plan_of(config, ())
     now = current_instant()
@@ -134,7 +134,7 @@ def health(config: Config) -> int | None:
 
 @contextmanager
 def _ledger(config: Config) -> Iterator[Ledger | None]:
-    """Open the ledger where there is one; a look creates none."""
+    """Open the ledger if it exists; do not create one."""
     if not ledger_path(config).exists():
         yield None
         return
@@ -150,7 +150,7 @@ def _told(instant: str | None, zone: ZoneInfo) -> str:
 
 
 def _clock(ledger: Ledger, plan: Plan, start: str | None) -> Clock:
-    """Return the wall clock, or one that starts at `start` or where the ledger ends."""
+    """Return the wall clock, or a moved one that starts at `start` or at the end of the ledger."""
     if start is None:
         return WallClock()
     moved = parse_instant(start, where="--now")

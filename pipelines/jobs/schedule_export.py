@@ -1,4 +1,4 @@
-"""`forecast schedule export` and `install`: the config's plan for other schedulers; runs no job."""
+"""`forecast schedule export` and `install`: the config's plan for other schedulers."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def run(config: Config, *, form: str = "crontab", overrides: Sequence[str] = ())
     form
         The format.
     overrides
-        `--set` texts, which every job gets too.
+        `--set` texts, passed on to every job.
 
     Raises
     ------
     ConfigError
-        Another format, or nothing is scheduled.
+        The format is unknown, or nothing is scheduled.
     """
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: not known; choose one of {', '.join(FORMATS)}")
@@ -96,7 +96,7 @@ def crontab(config: Config, plan: Plan) -> str:
 
 
 def kubernetes(config: Config, plan: Plan) -> str:
-    """Return a ConfigMap, a volume claim and one CronJob for every job."""
+    """Return a ConfigMap, a volume claim and one CronJob per job."""
     text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
     slug = _slug(config.name, longest=40)
     indented = "".join(f"    {line}\n" for line in text.splitlines())
@@ -117,7 +117,7 @@ def kubernetes(config: Config, plan: Plan) -> str:
 
 
 def airflow(config: Config, plan: Plan) -> str:
-    """Return a Python file with one DAG for every job."""
+    """Return a Python file with one DAG per job."""
     today = datetime.now(UTC)
     return _template(
         "airflow.py.txt",
@@ -132,7 +132,7 @@ def airflow(config: Config, plan: Plan) -> str:
 
 
 def systemd_units(config: Config, plan: Plan) -> dict[str, str]:
-    """Return the text of a service and a timer for every job, by file name."""
+    """Return the texts of one service and one timer per job, by file name."""
     units = {}
     for verb, cron in plan.crons.items():
         values = {
@@ -171,7 +171,7 @@ def _template(file: str, **values: object) -> str:
 
 
 def _deadline_s(plan: Plan, cron: str) -> int:
-    """Return how late a run may start: Kubernetes gives up on a job that missed over 100."""
+    """Return how late a run may start; Kubernetes gives up on a job with over 100 missed runs."""
     first, second = next(
         pairwise(islice(due_times(cron, plan.timezone, after=datetime.now(UTC)), 2))
     )
@@ -180,7 +180,7 @@ def _deadline_s(plan: Plan, cron: str) -> int:
 
 
 def _slug(name: str, *, longest: int) -> str:
-    """Return a name that Kubernetes takes: lower case letters, digits and dashes."""
+    """Return a name that Kubernetes accepts: lower case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:longest].strip("-")
 
 

@@ -1,4 +1,4 @@
-"""The job `forecast schema`: prints the JSON Schema of the config; reads nothing."""
+"""`forecast schema`: prints the JSON Schema of the config."""
 
 import json
 

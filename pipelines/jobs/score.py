@@ -1,8 +1,7 @@
-"""`forecast score`: past forecasts joined with the readings that arrived; drift; an alert.
+"""`forecast score`: past forecasts against the readings that have arrived, drift, and alerts.
 
-Error and coverage of each step over 7 and 28 days go to two table files and to MLflow; what is
-amiss is kept for `retrain`. Running it again on the same readings changes nothing. It corrects no
-forecast and trains nothing.
+Error and coverage of each step over 7 and 28 days go to two table files and to MLflow; problems are
+kept for `retrain`. Running it again on the same readings changes nothing.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ SCORES = "scores.parquet"  # sums of every (cutoff, version, target, step); in t
 STEPS = "scores_per_step.csv"  # rates of every (span, target, step)
 RUN = "score_run.json"  # which scores have gone to MLflow, and to which version's run
 SPANS_DAYS = (7.0, 28.0)
-LEAST_HORIZONS = 3  # scored of each series before anything is called drift
+LEAST_HORIZONS = 3  # to be scored of each series before drift is judged
 
 
 class Champion(NamedTuple):
-    """What the drift is measured against."""
+    """The champion, and its scores at training."""
 
     version: int
     trained_until: str | None
@@ -54,19 +53,27 @@ class Champion(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the monitor saw, and what of it is amiss, in words."""
+    """The numbers of the monitor, and the problems among them, in words."""
 
     numbers: dict[str, float]
     findings: tuple[str, ...]
 
 
 def run(config: Config) -> int | None:
-    """Score what has arrived, judge the champion, tell.
+    """Score forecasts whose readings have arrived, judge the champion, and report.
+
+    Drift is not an error: it is reported and kept for `retrain`, and the exit code stays 0.
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault. Drift is none: it is told, kept for `retrain`, and exits with 0.
+    DataError
+        The tables, the panel or the forecasts cannot be read, or the scores cannot be written.
+    ModelError
+        There is no champion, or its bundle is damaged.
+    TrackingError
+        The tracking store cannot be reached, and no champion is known.
+    LockError
+        Another `score` of this config runs.
     """
     with run_lock(config.work_folder, "score", file="score.lock"):
         panel = prepare(config)
@@ -89,7 +96,7 @@ def run(config: Config) -> int | None:
 
 
 def _tell(config: Config, findings: Sequence[str]) -> None:
-    """Print what is amiss, and send what has changed."""
+    """Print the problems, and send those that are new or over."""
     coverage = [one for one in findings if one.startswith("interval drift")]
     drift = [one for one in findings if one not in coverage]
     for finding in findings:
@@ -99,7 +106,7 @@ def _tell(config: Config, findings: Sequence[str]) -> None:
 
 
 def _record_or_tell(config: Config, champion: Champion, verdict: Verdict, step: int) -> None:
-    """Log to MLflow; where it is away the tables stand, and the next run logs."""
+    """Log to MLflow; if it is unavailable, the next run logs what is in the tables."""
     try:
         _record(config, champion, verdict, step)
     except TrackingError as cause:
@@ -114,9 +121,9 @@ def newest_reading(config: Config, panel: Panel) -> pd.Timestamp:
 def update(
     config: Config, panel: Panel, old: pd.DataFrame | None, newest: pd.Timestamp
 ) -> pd.DataFrame:
-    """Return the table of scores with what has arrived since.
+    """Return the table of scores, updated with the readings that have arrived since.
 
-    Cutoffs within `monitor.window` are scored again each time, since readings may come late;
+    Cutoffs within `monitor.window` are scored again each time, since readings may arrive late;
     older ones keep their scores.
     """
     from forecast.evaluation.live_scores import COLUMNS, merge_scores, score_forecasts
@@ -140,7 +147,7 @@ def update(
 
 
 def _is_whole(config: Config, folder: Path) -> bool:
-    """Whether published forecasts are as they were written; says what is wrong if not."""
+    """Return whether published forecasts are intact; print what is wrong if not."""
     from forecast.forecasting.published import forecast_faults
 
     faults = forecast_faults(folder)
@@ -197,7 +204,7 @@ def _findings(
     seen: dict[str, float] | None,
     champion: Champion,
 ) -> tuple[str, ...]:
-    """Return what lies outside the limits of `monitor`, in words."""
+    """Return what exceeds the limits of `monitor`, in words."""
     monitor, found = config.monitor, []
     who = f"version {champion.version} over {monitor.window}"
     if seen is not None and numbers["error_ratio"] > monitor.max_error_ratio:
@@ -311,7 +318,7 @@ def _read(path: Path) -> pd.DataFrame | None:
 
 
 def _write(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table whole or not at all."""
+    """Write a table atomically."""
     buffer = BytesIO()
     if path.suffix == ".csv":
         frame.to_csv(buffer, index=False, float_format="%.6g")
@@ -326,8 +333,8 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
 def _record(config: Config, champion: Champion, verdict: Verdict, step: int) -> None:
     """Log the numbers to the version's own run, against the time of the newest reading.
 
-    Once for each state of the tables: a run that was killed behind them is made good for by the
-    next.
+    Each state of the tables is logged once; if a run is killed after it has written the tables, the
+    next one logs them.
     """
     kept = _recorded(config.work_folder / RUN)
     scores = checksum(config.work_folder / SCORES)
@@ -353,7 +360,7 @@ def _record(config: Config, champion: Champion, verdict: Verdict, step: int) -> 
 
 
 def _recorded(path: Path) -> dict[str, Any]:
-    """Return what was recorded last; nothing where that is not known."""
+    """Return what was recorded last; empty if that is unknown."""
     try:
         return read_object(path)
     except (OSError, ValueError):

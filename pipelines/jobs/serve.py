@@ -1,6 +1,6 @@
 """`forecast serve`: the champion behind HTTP on 127.0.0.1, by MLflow's scoring server.
 
-It answers for whatever history it is sent; the forecast files are `forecast predict`'s.
+It forecasts from the history in each request, and does not use the files of `forecast predict`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT_ONCE = 64  # connections; more are told to come back (503)
 
 
 def run(config: Config, *, port: int = 5001) -> int | None:
-    """Serve the version that is champion now, until stopped.
+    """Serve the current champion until stopped.
 
     Raises
     ------

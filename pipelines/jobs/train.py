@@ -1,7 +1,7 @@
 """`forecast train`: panel to trained, calibrated, evaluated, tracked, registered model.
 
-Test is read once, after every choice that makes the model; the same reading is the gate that
-decides whether it replaces the champion. It touches no forecast files.
+Test is read once, after every choice that makes the model. The same scores decide, in the gate,
+whether the model replaces the champion.
 """
 
 from __future__ import annotations
@@ -57,8 +57,16 @@ def run(config: Config) -> int | None:
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault.
+    ConfigError
+        The split or the model does not fit the data.
+    DataError
+        The tables or the panel cannot be read, or are too short.
+    ModelError
+        The training fails, or weights to start from do not fit.
+    TrackingError
+        The tracking store cannot be reached.
+    LockError
+        Another training of this config runs.
     """
     from forecast.training.allocator import keep_freed_memory
 
@@ -80,7 +88,7 @@ def run(config: Config) -> int | None:
 
 
 def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked: Run) -> None:
-    """Judge on dev, read test once, record, register, report."""
+    """Score on dev, read test once, record, register, report."""
     dev = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
     test = backtest_of(config, panel, split, {MODEL: fitted.final}, split.test)
     dev_scores, test_scores = scores_of(dev), scores_of(test)
@@ -102,7 +110,7 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
 
 
 def beaten(metric: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Return in words where a simple method's error is less than the model's; else nothing.
+    """Return in words where a simple method's error is below the model's; empty if nowhere.
 
     Parameters
     ----------
@@ -125,7 +133,7 @@ def beaten(metric: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) 
 
 
 def _in_words(config: Config, scores: dict[str, dict[str, float]]) -> str:
-    """Return the error on test beside the baselines', as a line for the run's description."""
+    """Return the test errors of model and baselines, as a line for the run's description."""
     metric = config.objective.metric
     errors = [f"{name} {one[metric]:.4g}" for name, one in scores.items() if metric in one]
     covered = scores[MODEL].get("coverage_80")
@@ -134,7 +142,7 @@ def _in_words(config: Config, scores: dict[str, dict[str, float]]) -> str:
 
 
 def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted) -> None:
-    """Print the test error beside the naive forecasts."""
+    """Print the test errors of the model and of the naive forecasts."""
     metric = config.objective.metric
     own = scores[MODEL][metric]
     rows = [
@@ -164,7 +172,7 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
 
 
 def _move_alias(config: Config, version: Version, decision: Decision) -> None:
-    """Make the new version champion, or the challenger of the one that stays."""
+    """Make the new version champion, or challenger if the champion stays."""
     before = alias_version(config, CHAMPION)
     if before is not None and not decision.is_promoted:
         set_alias(config, CHALLENGER, version.number)

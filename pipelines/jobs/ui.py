@@ -1,4 +1,4 @@
-"""`forecast ui`: the MLflow UI on the run's own store, on 127.0.0.1; changes nothing in it."""
+"""`forecast ui`: the MLflow UI of the config's own store, on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipelines.tracking.store import ENVIRONMENT, sqlite_path
 if TYPE_CHECKING:
     from forecast.config import Config
 
-# Without the first MLflow starts eight more processes of 200 MB each.
+# Without the first variable MLflow starts eight more processes of 200 MB each.
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
 
 
 def run(config: Config, *, port: int = 5000) -> int | None:
-    """Serve the UI until stopped; for a tracking server, only say where its UI is.
+    """Serve the UI until stopped; for a tracking server, only print the address of its UI.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""`forecast verify`: is everything on disk as it was written, and if not, how it heals.
+"""`forecast verify`: checks that files on disk are intact, and says how to restore damaged ones.
 
-Reads panel, forecasts, bundles, tables of scores and databases; changes none.
+It reads panel, forecasts, bundles, tables of scores and databases, and changes none of them.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
 
-Fault = tuple["Path", str, str]  # where, what is wrong, how it heals
+Fault = tuple["Path", str, str]  # path, what is wrong, how to restore it
 
 
 def run(config: Config) -> int | None:
-    """Check what is on disk against its checksums; print what is wrong and how it heals.
+    """Check the files against their checksums; print what is wrong and how to restore it.
 
     Returns
     -------
     int or None
-        3 when something is wrong.
+        3 if something is wrong.
     """
     cutoffs = sorted(config.output_folder.glob("cutoff=*"))
     faults = [

@@ -154,7 +154,7 @@ def test_new_readings_make_a_challenger_due(
 ) -> None:
     config = load_config("waves.yaml")
     retrain.run(config)
-    assert "version 1 stays champion: nothing is amiss" in capsys.readouterr().out
+    assert "version 1 stays champion: no retrain is due" in capsys.readouterr().out
     write_readings(51)
     retrain.run(config, dry_run=True)
     printed = capsys.readouterr().out
