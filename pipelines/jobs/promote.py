@@ -1,10 +1,15 @@
-"""`forecast promote`: moves the champion's alias by hand, or back, without the gate."""
+"""`forecast promote`: moves the champion's alias by hand, or back, without the gate.
+
+A version that `predict` could not use is refused.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from forecast.config.duration import duration_s
 from forecast.errors import ConfigError, ModelError
+from forecast.forecasting.bundle import read_manifest
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.tracking import (
@@ -12,6 +17,7 @@ from pipelines.tracking import (
     CHAMPION,
     alias_version,
     champion_before,
+    champion_bundle,
     crown,
     set_alias,
     versions,
@@ -82,12 +88,38 @@ def _crown(config: Config, number: int) -> None:
     if before is not None and before.number == number:
         say(f"version {number} is the champion already")
         return
+    _require_fit(config, number)
     crown(config, number)
     challenger = alias_version(config, CHALLENGER)
     if challenger is not None and challenger.number == number:
         set_alias(config, CHALLENGER, None)
     was = f"; version {before.number} was before" if before else ""
     say(f"version {number} of {config.name} is the champion{was}")
+
+
+def _require_fit(config: Config, number: int) -> None:
+    """Refuse a version that `predict` could not use with this config, as the gate would."""
+    spec = read_manifest(champion_bundle(config, number).path).get("spec", {})
+    columns = config.data.covariates
+    wanted = {
+        "horizon": config.horizon,
+        "targets": list(config.data.targets),
+        "past": list(columns.past),
+        "known": list(columns.known),
+    }
+    wrong = [
+        f"{key} is {spec[key]!r} in the model, {value!r} in the config"
+        for key, value in wanted.items()
+        if key in spec and spec[key] != value
+    ]
+    step = spec.get("frequency")
+    if step and duration_s(step) != duration_s(config.data.frequency):
+        wrong.append(f"frequency is {step} in the model, {config.data.frequency} in the config")
+    if wrong:
+        raise ModelError(
+            f"{config.name}: version {number} does not fit the config: {'; '.join(wrong)}; change "
+            "the config, or promote another version"
+        )
 
 
 def _list(config: Config) -> None:

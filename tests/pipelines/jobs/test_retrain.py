@@ -230,6 +230,20 @@ def test_promote_lists_and_refuses(folder: Path, capsys: pytest.CaptureFixture[s
         promote.run(config, rollback=True)
 
 
+def test_a_version_that_predict_could_not_use_is_not_promoted(folder: Path) -> None:
+    config = load_config("waves.yaml")
+    set_alias(config, CHAMPION, None)
+    for change, fault in (
+        (["windows.horizon=12h"], r"horizon is 6 in the model, 12 in the config"),
+        (["data.frequency=2h", "windows.horizon=12h"], "frequency is 1h in the model, 2h"),
+    ):
+        with pytest.raises(ModelError, match=fault):
+            promote.run(load_config("waves.yaml", change), version="1")
+    assert alias_version(config, CHAMPION) is None
+    promote.run(config, version="1")
+    assert _champion(config) == 1
+
+
 def test_the_holdout_is_the_newest_part_whatever_the_split_is(config: Config) -> None:
     changed = load_config("tiny.yaml", ["retrain.holdout=3d", "split.scheme=blocked"])
     split = retrain._with_holdout(changed).split
