@@ -76,10 +76,10 @@ def too_long(headers: dict[str, str]) -> tuple[int, str] | None:
 
 
 def depth(body: bytes) -> int:
-    """Return how many brackets of JSON stand within each other at most.
+    """Return the deepest nesting of brackets in JSON; 0 if there are too few to be too deep.
 
-    >>> depth(b'{"a": [[1], ["[[["]]}')
-    3
+    >>> depth(b"[" * (DEEPEST + 1)) == DEEPEST + 1, depth(b"[[1]]")
+    (True, 0)
     """
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return 0
