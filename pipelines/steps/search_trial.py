@@ -15,7 +15,7 @@ from forecast.evaluation.beside import MODEL
 from forecast.forecasting.from_config import split_of, with_context
 from pipelines.process.console import say
 from pipelines.steps.experiment import checkpoint_folder, close_training, fit_config, keep_run
-from pipelines.steps.search import Drawn, Settings, search_lock, with_settings
+from pipelines.steps.search import Drawn, Settings, own_settings, search_lock, with_settings
 from pipelines.steps.training_run import backtest_of, scores_of
 from pipelines.tracking import start_run
 
@@ -61,7 +61,9 @@ def run_trial(search: Search, drawn: Drawn) -> None:
             child.set_tags({"outcome": "pruned"})
             say(f"{name} is given up: behind the others by now")
             return
-        except (ConfigError, DataError, ModelError) as fault:  # of these settings
+        except (ConfigError, DataError, ModelError) as fault:
+            if isinstance(fault, DataError) and settings == own_settings(search.config):
+                raise  # the readings serve no trial
             _tell(search, trial, state=states.FAIL)
             child.set_tags({"outcome": f"failed: {fault}"})
             say(f"{name} failed: {fault}", error=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from forecast.config import Config, load_config
-from forecast.errors import ModelError
+from forecast.errors import DataError, ModelError
 from pipelines.jobs import tune
 from pipelines.steps import search, search_trial, search_workers
 from pipelines.steps.prepared_panel import prepare
@@ -241,3 +241,22 @@ def test_a_trial_behind_the_others_is_given_up(
     with pytest.raises(ModelError, match="none was finished"):
         tune.run(_changed(waves, "tune.trials=1"))
     assert "trial 1 is given up" in capsys.readouterr().out
+
+
+def test_readings_that_serve_no_trial_end_the_search(
+    waves: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(config: Config, *_, **__):
+        if config.model.cell == "gru":
+            raise DataError("no window is left to train on")
+        raise ModelError("the loss is no number")
+
+    monkeypatch.setattr(search_trial, "fit_config", fails)
+    config = _changed(waves, "tune={trials: 9, space: {model.cell: [lstm, gru]}}")
+    with pytest.raises(ModelError, match="none was finished"):
+        tune.run(config)
+    told = capsys.readouterr().err
+    assert "trial 1 failed: the loss is no number" in told
+    assert "trial 2 failed: no window is left" in told
+    with pytest.raises(DataError, match="no window is left"):
+        tune.run(_changed(waves, "model.cell=gru"))
