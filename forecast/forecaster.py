@@ -1,6 +1,6 @@
-"""The front door for Python: a frame of readings in, a frame of forecasts out.
+"""The Python interface: a frame of readings in, a frame of forecasts out.
 
-It takes the path of the command line: the same config, panel, training, bands and columns.
+It uses the same config, panel, training, bands and columns as the command line.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 class Forecaster:
     """An LSTM forecaster of many series, trained on a frame.
 
-    A frame has one row a reading: `unique_id` (may be left out: one series), `ds`, the targets and
-    the covariates; NaN is missing. pandas frames are taken, and whatever gives its columns through
-    Arrow (polars, pyarrow).
+    A frame has one row per reading: `unique_id` (optional with one series), `ds`, the targets and
+    the covariates; NaN means missing. It may be a pandas frame, or any table that exports Arrow
+    (polars, pyarrow).
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ class Forecaster:
     frequency
         Length of one step: `1h`, `15min`, `1d`.
     context
-        Past that the model reads; the longer of three horizons and two main seasons unless given.
+        The past that the model reads; chosen from horizon and season unless given.
     targets
         Columns to forecast.
     covariates
-        Columns that help, by what is known of them: `past`, `known` (into the future), `static`,
-        `calendar` (names of features that follow from the time).
+        Columns that help, by how far they are known: `past`, `known` (into the future), `static`,
+        and `calendar` (names of features computed from the time).
     timezone
-        IANA zone of stamps without an offset, and of local hours.
+        IANA zone of timestamps without an offset, and of local hours.
     settings
         Any other section of the config by its name: `{"training": {"epochs": 5}}`.
 
@@ -112,7 +112,7 @@ class Forecaster:
         future
             Rows of known covariates after them.
         on_epoch
-            Told the number of each epoch and its figures.
+            Called with the number and the metrics of each epoch.
 
         Raises
         ------
@@ -128,13 +128,13 @@ class Forecaster:
     def predict(
         self, history: Any = None, future: Any = None, levels: Sequence[float] | None = None
     ) -> pd.DataFrame:
-        """Forecast what follows the newest reading, for every series.
+        """Forecast the horizon after the newest reading, for every series.
 
         Parameters
         ----------
         history
-            Newer readings, or other series; those of `fit` unless given. It should hold a few
-            weeks: bands follow what was missed of late as far as it reaches.
+            Newer readings, or other series; those of `fit` unless given. It should cover a few
+            weeks, because the bands adapt to recent errors as far as the history reaches.
         future
             Rows of known covariates for the horizon.
         levels
@@ -148,9 +148,9 @@ class Forecaster:
         Raises
         ------
         ModelError
-            When nothing was fitted or loaded.
+            When nothing has been fitted or loaded.
         DataError
-            When there is no history, or the model needs a column that is not there.
+            When there is no history, or it lacks a column that the model needs.
         ConfigError
             When a level was not trained.
         """
@@ -169,17 +169,17 @@ class Forecaster:
         step: str | int | None = None,
         refit: bool = False,
     ) -> FrameBacktest:
-        """Forecast the newest part of a frame as it would have been, beside simple methods.
+        """Forecast the newest part of a frame as if live, and compare with simple methods.
 
-        The model is trained anew on what lies before the first window (before each window with
-        `refit`), so no forecast has seen what it is scored by. This object stays as it is.
+        A new model is trained on the data before the first window (with `refit`, before each
+        window), so no forecast has seen the actuals it is scored by. This object does not change.
 
         Parameters
         ----------
         windows
-            Cutoffs.
+            Number of cutoffs.
         step
-            Between two cutoffs; a horizon unless given.
+            Steps between two cutoffs; a horizon unless given.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Forecaster:
         Parameters
         ----------
         forecast
-            What `predict` gave; made from the readings of `fit` unless given.
+            Result of `predict`; made from the readings of `fit` unless given.
         series
             Ids to draw; the first four unless given.
         """
@@ -224,19 +224,19 @@ class Forecaster:
         Raises
         ------
         ModelError
-            When nothing was fitted, or the folder cannot be written.
+            When nothing has been fitted, or the folder cannot be written.
         """
         self._ready().save(folder)
         return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a bundle that `save`, or `forecast train`, wrote.
+        """Load a bundle written by `save` or `forecast train`.
 
         Raises
         ------
         ModelError
-            When it is damaged, or newer than this program.
+            When the bundle is damaged, or newer than this program.
         """
         trained = Trained.load(folder)
         config = config_of(trained.origin["config"], where=f"{folder}: config")
@@ -264,7 +264,7 @@ class Forecaster:
 
 
 def _fit(experiment: Experiment, on_epoch: Callable[[int, dict[str, float]], None]) -> Fitted:
-    """Train in a folder of its own, which goes afterwards; the config travels with the model."""
+    """Train in a temporary folder; the config is stored in the model."""
     keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
         fitted = experiment.fit(Path(folder), on_epoch=on_epoch)

@@ -1,9 +1,9 @@
-"""The words of a config, each written once: kinds, cells, heads, metrics, aggregates, features."""
+"""The allowed words of a config: kinds, cells, heads, metrics, aggregates, calendar features."""
 
 from typing import Literal
 
 Kind = Literal["segment", "direct", "recursive", "encoder_decoder", "aligned"]
-"""Strategies: how the horizon follows from the context."""
+"""Strategies: how the horizon is computed from the context."""
 
 CellName = Literal[
     "lstm",
@@ -26,10 +26,10 @@ Peepholes = Literal["none", "diagonal", "full"]
 """How gates read the cell state."""
 
 InitialState = Literal["zero", "learned"]
-"""Where a recurrent net starts from."""
+"""The initial state of a recurrent net."""
 
 Normalization = Literal["last", "mean_std", "none"]
-"""What each window is reduced by."""
+"""How each window is normalised."""
 
 StaticInto = Literal["state", "steps"]
 """How static covariates enter."""
@@ -43,16 +43,16 @@ HeadName = Literal[
     "asymmetric_laplace",
     "categorical",
 ]
-"""What a network emits for each step."""
+"""What a network outputs per step."""
 
 PointLoss = Literal["mae", "mse", "huber"]
-"""What trains a point: the median, the mean, or between."""
+"""Losses of a point, which is then the median, the mean, or between."""
 
 Metric = Literal["mae", "rmse", "mse", "smape", "mase", "wape", "pinball", "crps"]
-"""What chooses epochs, trials and champions."""
+"""Metrics by which epochs, trials and champions are chosen."""
 
 Aggregate = Literal["mean", "sum", "first", "last", "min", "max", "circular_mean"]
-"""Several readings in one step."""
+"""How several readings in one step become one value."""
 
 CalendarFeature = Literal[
     "minute_of_hour",
@@ -65,7 +65,7 @@ CalendarFeature = Literal[
     "is_weekend",
     "is_holiday",
 ]
-"""What follows from the timestamp in local time."""
+"""Features computed from the timestamp in local time."""
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Quantile levels of a forecast unless others are asked for."""

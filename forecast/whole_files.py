@@ -1,7 +1,7 @@
-"""Files and folders that are there whole or not at all, and of which only our own are removed.
+"""Writes files and folders atomically, and removes only files that this program has made.
 
-What is being written has a fixed name beside its place, so a killed run's remains are overwritten
-by the next; whoever reads the place sees the old content or the new one.
+Drafts have a fixed name beside the final path, so the next run overwrites what a killed run left.
+Readers see either the old content or the new.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ RENAME_EXCHANGE = 2  # renameat2(2)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all: beside its place, down to the disk, then renamed.
+    """Write a file atomically: to a draft, synced to disk, then renamed.
 
-    One process at a time writes a path; its readers need no lock.
+    Only one process at a time may write a path; readers need no lock.
     """
     draft = draft_of(path)
     payload = content.encode() if isinstance(content, str) else content
@@ -41,12 +41,12 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Return where a file is written before it gets its name."""
+    """Return the path of a file's draft."""
     return path.with_name(f".{path.name}.part")
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder down to the disk, where the file system can."""
+    """Sync the names in a folder to disk, where the file system can."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems refuse
@@ -78,7 +78,7 @@ def checksum(path: Path) -> str:
 
 
 def faults_of(folder: Path, checksums: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the files of a folder, in words; nothing when all are whole."""
+    """Return what is wrong with the files of a folder, in words; empty if all are intact."""
     faults = []
     for name, expected in checksums.items():
         try:
@@ -92,7 +92,7 @@ def faults_of(folder: Path, checksums: Mapping[str, str]) -> list[str]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file out of the way, keeping an earlier one so named; return where it is."""
+    """Rename a damaged file, without replacing an earlier one; return its new path."""
     number, aside = 1, path.with_name(f"{path.name}.damaged")
     while aside.exists():
         number += 1
@@ -102,21 +102,21 @@ def set_aside(path: Path) -> Path:
 
 
 def publish_folder(staging: Path, folder: Path, *, ours: Iterable[str]) -> None:
-    """Give a staged folder its name; at no moment is there neither the old one nor the new one.
+    """Replace a folder by a staged one, so that at any moment one of them is there.
 
     Parameters
     ----------
     staging
-        Whole, on the same disk.
+        The complete new folder, on the same disk.
     folder
-        Where it goes; what stands there is replaced.
+        The path to replace.
     ours
-        Names of the files in the folder there that we made. Others move over to the new folder.
+        Names of the files in the old folder that this program made. Others move to the new folder.
 
     Raises
     ------
     FileExistsError
-        A file that is not ours has a name that the new folder needs.
+        A file that is not ours has the name of a file in the new folder.
     OSError
         The folder cannot be written, or a file stands in its place.
     """
@@ -134,7 +134,7 @@ def publish_folder(staging: Path, folder: Path, *, ours: Iterable[str]) -> None:
 
 
 def retire_folder(old: Path, folder: Path, *, ours: Iterable[str]) -> None:
-    """Remove a folder that another has replaced: our files go, others move over to that one."""
+    """Remove a folder that another has replaced: delete our files, move others to the new one."""
     names = set(ours)
     for entry in list(old.iterdir()):
         if entry.name in names:
@@ -146,9 +146,9 @@ def retire_folder(old: Path, folder: Path, *, ours: Iterable[str]) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Let two folders change names at once.
+    """Swap the names of two folders atomically.
 
-    Where the system cannot (not Linux, some network disks) they do so one after the other.
+    Where the system cannot (not Linux, some network disks) they are renamed one after the other.
     """
     with suppress(OSError, AttributeError):
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2

@@ -45,8 +45,16 @@ def run(config: Config) -> int | None:
 
     Raises
     ------
-    ForecastError
-        Of the kind of the fault; a ModelError when no trial keeps the constraints.
+    ConfigError
+        The split or the search space does not fit the data.
+    DataError
+        The tables or the panel cannot be read, or are too short.
+    ModelError
+        No trial keeps the constraints.
+    TrackingError
+        The tracking store cannot be reached.
+    LockError
+        Another training of this config runs.
     """
     from forecast.data.panel import open_panel
     from forecast.training.allocator import keep_freed_memory

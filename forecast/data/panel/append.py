@@ -1,7 +1,7 @@
-"""New readings behind those of a panel on disk, without building it again; reads no tables.
+"""Appends new readings to a panel on disk, without building it again.
 
-Only new rows are written, into the spare rows of each series, and `meta.json` last. What would
-change rows already there is refused: then the panel has to be built again.
+Only new rows are written, into the spare rows of each series, and `meta.json` last. Readings that
+would change existing rows are refused; the panel must then be built again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Chunks of readings to a panel on disk in bounded memory; reads no tables.
+"""Builds a panel on disk from chunks of readings, in bounded memory.
 
-Readings are laid aside, sorted into stretches of the panel, and each stretch is reduced
-to cells and written in one go.
+Readings are spilled to disk and sorted into stretches, ranges of rows of the panel that fit into
+memory; each stretch is then aggregated to cells and written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from forecast.data.panel.aggregate import Readings
     from forecast.data.panel.rules import PanelSpec
 
-STRETCH = 384 << 20  # bytes of memory, roughly, to reduce one stretch
+STRETCH = 384 << 20  # approximate bytes of memory to aggregate one stretch
 MOST_STRETCHES = 256
 SPARE_SHARE = 0.125
 
@@ -50,7 +50,7 @@ def build_panel(
     fingerprint: str = "",
     states: object = (),
 ) -> Panel:
-    """Build the panel of a folder from a source; an older panel there is replaced at the end.
+    """Build a panel in a folder from a source; an older panel there is replaced at the end.
 
     Parameters
     ----------

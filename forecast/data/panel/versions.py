@@ -1,6 +1,6 @@
-"""Readings with `available_at` to versions of cells: the state of a cell at each point of knowing.
+"""Versions of cells, from `available_at`: one row per time at which a cell's known value changed.
 
-A cell's version holds all its channels as known from then on. Knows no files.
+A version of a cell (one step of one series) holds all its channels as known from then on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Versions(NamedTuple):
-    """Versions in order of row, then time of knowing: (V,), (V,), (V, C)."""
+    """Versions in order of row, then of the time they became known: (V,), (V,), (V, C)."""
 
     row: NDArray[np.int64]
     available_at: NDArray[np.int64]
@@ -26,10 +26,10 @@ class Versions(NamedTuple):
 
 
 def to_versions(readings: Readings, rules: Sequence[str]) -> Versions:
-    """State of each cell whenever something new became known of it.
+    """Return the state of each cell whenever its known values changed.
 
-    At any moment an instant counts with the newest values known of it, channel by channel; the
-    instants of one step are then reduced by the rules.
+    At any time, each instant counts with its newest known values, channel by channel; the instants
+    of a step are then aggregated by the rules.
     """
     assert readings.available_at is not None
     readings = readings.take(np.lexsort((readings.available_at, readings.row)))

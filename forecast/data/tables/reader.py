@@ -1,4 +1,4 @@
-"""The tables of a config as a stream of chunks, in bounded memory; builds no grid."""
+"""Reads the tables of a config as a stream of chunks, in bounded memory."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,18 +28,18 @@ Layout = LongLayout | WideColumns | WideRows
 
 
 class Reader:
-    """Iterates over the chunks of a source, once; what it learns on the way is in its fields.
+    """Iterates once over the chunks of a source, and collects ids, labels and tallies.
 
     Parameters
     ----------
     data
         The `data` section.
     files
-        The files to read, in order; all of the source unless given.
+        The files to read, in order; all files of the source unless given.
     series_ids, labels
-        Ids and labels known already, so that codes go on where an earlier reading stopped.
+        Known ids and labels, so that codes continue from an earlier reading.
     columns
-        Columns that the files call otherwise: name in the config, name in the files.
+        Columns with other names in the files: name in the config, name in the files.
 
     Attributes
     ----------

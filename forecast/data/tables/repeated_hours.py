@@ -1,9 +1,9 @@
-"""The hour that a clock change repeats, told apart by the order of rows; parses no text.
+"""Tells the two passes of an hour that a clock change repeats apart, by the order of rows.
 
-A *visit* is what one series has in one such hour without a row of another time between. In rows
-that run forward the clock goes back once, or stands still (02:00, 02:00, 02:15, 02:15) where the
-rows were sorted by local time: the second sighting is the second pass. Rows that run backwards
-are the mirror image. Nothing here loops over rows.
+A *visit* is a run of rows of one series within such an hour, without a row of another time between.
+In rows that run forward the clock goes back once, or stands still (02:00, 02:00, 02:15, 02:15) if
+the rows were sorted by local time: the second occurrence is then the second pass. Rows that run
+backwards are the mirror image.
 """
 
 from collections import Counter
