@@ -1,1 +1,1 @@
-"""From files to a regular panel and from the panel to batches of windows; knows no model."""
+"""From files to a regular panel and from the panel to batches of windows."""

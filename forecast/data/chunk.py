@@ -1,4 +1,4 @@
-"""The readings of a table as typed arrays, one chunk at a time; reads no files itself."""
+"""The readings of a table as typed arrays, one chunk at a time."""
 
 from __future__ import annotations
 

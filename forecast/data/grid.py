@@ -1,4 +1,4 @@
-"""The regular time grid: from instants to steps and back, by clock or calendar; holds no values."""
+"""The regular time grid: from instants to steps and back, by clock or calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of forecasts to and from one file, a bounded number at once; knows no folder.
+"""Rows of forecasts to and from one file, a bounded number at once.
 
 The bytes of a file depend on its rows alone, not on how many were handed over at a time.
 """

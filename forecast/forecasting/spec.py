@@ -1,4 +1,4 @@
-"""What a trained forecaster expects of the data and promises of its forecasts; holds no weights."""
+"""What a trained forecaster needs in its data, and the shape of its forecasts."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""A moving average of weights that forgets its start; trains nothing.
+"""A moving average of weights that forgets its start.
 
 Shapes do not matter: every weight is averaged by itself.
 """

@@ -1,4 +1,4 @@
-"""What a training takes where its config leaves it open, by the shape of the data; trains nothing.
+"""Defaults of a training that depend on the shape of the data.
 
 One optimiser step costs what its sequences cost, one for each target of each window: a table of
 many targets or a long horizon gets fewer windows a step, and a long table no more steps an epoch

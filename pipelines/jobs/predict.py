@@ -1,4 +1,4 @@
-"""`forecast predict`: champion and newest readings to forecast files; trains nothing.
+"""`forecast predict`: writes the forecast files of the newest readings.
 
 A plain inference loop. Under torchrun each process takes its share of the series.
 """

@@ -1,4 +1,4 @@
-"""Reads an alias straight from a local MLflow database, without importing MLflow; writes nothing.
+"""Reads an alias straight from a local MLflow database, without importing MLflow.
 
 `predict` runs every hour and needs one number; importing MLflow for it costs more than the
 forecast. The tables are MLflow's own business, so they are read only when the database's

@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it: a bundle behind `predict`; trains nothing.
+"""The registered model as MLflow loads it: a bundle behind `predict`.
 
 MLflow stores this file itself with the model ("models from code"), so that loading a model
 unpickles nothing.

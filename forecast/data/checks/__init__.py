@@ -1,4 +1,4 @@
-"""What is wrong with a table, as findings a person can act on; changes no value."""
+"""What is wrong with a table, as findings a person can act on."""
 
 from forecast.data.checks.check import check
 from forecast.data.checks.finding import Finding, as_errors, worst_first

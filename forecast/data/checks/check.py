@@ -1,4 +1,4 @@
-"""All findings about a reading and its panel; prints nothing and changes nothing."""
+"""Collects all findings about a reading and its panel."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A reading looked at while it flows by: what the panel will no longer show; changes nothing."""
+"""Records a reading while it streams by: what the panel will no longer show."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Readings of one stretch of the panel to cells, by rule; knows no files.
+"""Readings of one stretch of the panel to cells, by rule.
 
 R readings, C channels, G groups. Nothing here loops over readings.
 """

@@ -1,4 +1,4 @@
-"""Readings that lie ahead of an instant, by series with both ends; changes nothing."""
+"""Readings that lie ahead of an instant, by series with both ends."""
 
 from __future__ import annotations
 

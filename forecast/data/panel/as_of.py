@@ -1,4 +1,4 @@
-"""A panel as it stood at an instant, the present included; changes no file."""
+"""A panel as it was known at an instant."""
 
 from __future__ import annotations
 

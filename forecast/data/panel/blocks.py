@@ -1,4 +1,4 @@
-"""A panel looked at in blocks of rows, many series at once; changes nothing.
+"""A panel looked at in blocks of rows, many series at once.
 
 Nothing here runs once a series: a loop over a million of them costs more than their readings.
 

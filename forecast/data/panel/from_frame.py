@@ -1,4 +1,4 @@
-"""A panel in memory from a pandas frame, for tests and the library's door; reads no files."""
+"""A panel in memory from a pandas frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def panel_from_frame(
     static: pd.DataFrame | None = None,
     available_at: str | None = None,
 ) -> Panel:
-    """Panel of a long frame, one row a reading.
+    """Return the panel of a long frame, with one row per reading.
 
     Of rows with one timestamp the last counts, of timestamps within one step the mean.
 

@@ -1,4 +1,4 @@
-"""How readings become cells: channels, grid, rules; a plain record that computes nothing."""
+"""The rules by which readings become cells: channels, grid, aggregation."""
 
 from __future__ import annotations
 

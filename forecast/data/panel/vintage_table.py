@@ -1,4 +1,4 @@
-"""Vintages as tensors: many rows at many instants in one gather; holds no panel."""
+"""Vintages as tensors: many rows at many instants in one gather."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _PLAIN = (".csv", ".tsv", ".txt")
 
 
 def can_read_on(data: Data, files: Sequence[SourceFile]) -> bool:
-    """Whether files that grew can be read on from where they ended: plain CSV, a row a reading."""
+    """Whether files that grew can be read on from where they ended: long plain CSV."""
     if not files:
         return True
     is_plain = all(file.name.lower().endswith(_PLAIN) for file in files)

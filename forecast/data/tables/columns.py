@@ -1,4 +1,4 @@
-"""Which columns of a file the config needs, and what each is for; reads no cell."""
+"""Which columns of a file the config needs, and what each is for."""
 
 import difflib
 import unicodedata

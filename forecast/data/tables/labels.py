@@ -1,4 +1,4 @@
-"""Text categories to codes and back, in order of first appearance; reads no file."""
+"""Converts text categories to codes and back, in order of first appearance."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Tables with a row a reading to chunks: times, series, values; reads no file itself."""
+"""Turns tables with one row per reading into chunks: times, series, values."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Opens a file as the kind of table it is; reads no row."""
+"""Opens a file as the kind of table it is."""
 
 from collections.abc import Iterable, Mapping
 

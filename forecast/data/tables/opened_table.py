@@ -1,4 +1,4 @@
-"""What the reader needs of an opened file, whatever its format; reads nothing itself."""
+"""What the reader needs of an opened file, whatever its format."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

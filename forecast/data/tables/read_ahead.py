@@ -1,4 +1,4 @@
-"""Runs an iterator ahead of its consumer in a thread of its own; knows nothing of tables."""
+"""Runs an iterator ahead of its consumer, in a separate thread."""
 
 import contextlib
 import queue

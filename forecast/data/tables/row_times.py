@@ -1,4 +1,4 @@
-"""Times of the rows of a piece in UTC, their faults named; knows no file format."""
+"""Times of rows in UTC, and the rows whose times are wrong."""
 
 import re
 from typing import NamedTuple

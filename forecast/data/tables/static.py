@@ -1,4 +1,4 @@
-"""Static covariates from a second table, one row a series; changes no reading."""
+"""Static covariates from a second table with one row per series."""
 
 import contextlib
 from pathlib import Path

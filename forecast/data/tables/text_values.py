@@ -1,4 +1,4 @@
-"""Cells of text to numbers: decimal marks, thousands, markers of missing; reads no file."""
+"""Converts cells of text to numbers: decimal marks, thousands, markers of missing."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Texts of times to nanoseconds, by the parts that a pattern finds in them; reads no column.
+"""Parses texts of times to nanoseconds, by a pattern.
 
 Nothing here loops over texts: parts are cut by Arrow and counted in NumPy.
 """

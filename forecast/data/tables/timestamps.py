@@ -1,4 +1,4 @@
-"""Columns of time in any spelling to nanoseconds; knows no changes of clocks and reads no file."""
+"""Parses columns of times in any supported form to nanoseconds."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

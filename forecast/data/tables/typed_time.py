@@ -1,4 +1,4 @@
-"""One time that a person types, read as tables read theirs; knows no grid and no setting."""
+"""Parses one time that a person types, in the forms that tables use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wide tables to chunks: a column a series, or a row a series; reads no file itself."""
+"""Turns wide tables into chunks: tables with one column or one row per series."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def _one_channel(data: Data) -> str:
 
 
 class WideColumns:
-    """Turns the pieces of a table with a column a series into chunks."""
+    """Turns the pieces of a table with one column per series into chunks."""
 
     def __init__(self, data: Data, state: ReadingState, table: OpenedTable) -> None:
         self.state = state
@@ -96,7 +96,7 @@ class WideColumns:
 
 
 class WideRows:
-    """Turns the pieces of a table with a row a series into chunks, on steps of the grid.
+    """Turns the pieces of a table with one row per series into chunks, on steps of the grid.
 
     Cells after the last value of a row are padding and no readings.
     """
