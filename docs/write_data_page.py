@@ -55,7 +55,7 @@ is one row for the hour that comes twice: `ambiguous: first`.""",
 One house near Paris, every minute, 2006 to 2010 (UCI 235). "?" and empty cells mark missing
 minutes; no hour is left out or repeated at clock changes, so the zone is a fixed one.""",
     "m4-hourly": """\
-The hourly series of the M4 competition: one row per series, no timestamps, shorter rows padded on the
+The hourly series of the M4 competition: one row per series, no times, shorter rows padded on the
 right. `align: end` puts the newest hours of all series at one time.""",
 }
 
