@@ -127,11 +127,12 @@ class Config(Section):
         Runs and bundles store this, so secrets are left out: logins and tokens in addresses are
         hidden.
         """
-        values = self.model_dump(mode="json")
+        dumped = self.model_dump(mode="json")
+        values = {key: redacted(section) for key, section in dumped.items()}
         for dotted, template in self._templates.items():
             *sections, key = dotted.split(".")
             place = values
             for section in sections:
                 place = place[section]
             place[key] = template
-        return {key: redacted(section) for key, section in values.items()}
+        return values
