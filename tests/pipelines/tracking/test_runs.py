@@ -187,7 +187,9 @@ def test_a_run_tells_how_it_was_started_without_passwords(
     with start_run(config, kind="train") as run:
         run.describe("first of its kind")
     tags = _stored(config, run.run_id).data.tags
-    assert tags["mlflow.source.name"] == "forecast train a.yaml --set tracking.uri=http://host:1"
+    assert (
+        tags["mlflow.source.name"] == "forecast train a.yaml --set tracking.uri=http://***@host:1"
+    )
     assert tags["mlflow.note.content"] == "first of its kind"
 
 
