@@ -18,6 +18,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile
 EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 SAY := @printf '\n==> %s\n'
 
+# Where a machine forbids cached bytecode, every process compiles torch and pandas anew: 5 s each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup quickstart test properties test-devices lint types schema docs bench constraints clean distclean FORCE
 
