@@ -71,7 +71,7 @@ class Split(Section):
     """Train, dev and test by target time, cut at the same times in all series.
 
     A share that would be shorter than 4 horizons or 2 main seasons becomes that long, as far as
-    train keeps half of the whole.
+    train keeps half of the whole, or a third where two horizons need that much.
     """
 
     train: Number = Field(0.98, gt=0, lt=1)

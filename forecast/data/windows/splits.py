@@ -101,7 +101,8 @@ def split_windows(
         Shares of the span, steps or durations; `calibration` is taken from train. If `dev` or
         `test` is not a share, a `train` share stands for whatever they leave. A `train` in steps
         starts with the data; otherwise `test` ends with it. A share under 4 horizons or 2 main
-        seasons becomes that long, as far as train keeps half of the span, see `enlarged`.
+        seasons becomes that long, as far as train keeps half of the span (a third, where two
+        horizons need it), see `enlarged`.
     scheme
         `chronological`: train, calibration (the end of train), dev, test in this order.
         `blocked`: calibration, dev and test are blocks drawn from the whole span, train the rest.
@@ -196,7 +197,7 @@ def _sizes(
     steps = {name: _steps(panel, part, span) for name, part in parts.items()}
     held = {name: steps[name] for name in HELD_BACK}
     growing = [name for name in HELD_BACK if shares.get(name, 0) > 0 and "train" in shares]
-    grown = dict(enlarged(held, growing, need=need, most=span // 2))
+    grown = dict(enlarged(held, growing, need=need, span=span))
     if "calibration" in growing and grown["calibration"] < 2 * need.horizon:
         grown["calibration"] = 0  # too short to calibrate on
     rest = span - grown["dev"] - grown["test"]
@@ -217,21 +218,30 @@ def _sizes(
 
 
 def enlarged(
-    held: dict[str, int], growing: Sequence[str], *, need: Need, most: int
+    held: dict[str, int], growing: Sequence[str], *, need: Need, span: int
 ) -> dict[str, int]:
-    """Enlarge the `growing` parts equally to the steps they need, within `most` for all parts.
+    """Enlarge the `growing` parts equally to the steps they need, within half of the span.
 
-    If that is too little for two horizons each, dev and test come first.
+    If that is too little for two horizons each, dev and test come first; if it still is, they may
+    take two thirds of the span: seven years of months are enough to forecast one.
 
     Examples
     --------
     >>> enlarged({"dev": 7, "test": 7, "calibration": 14}, ["dev", "test", "calibration"],
-    ...          need=Need(30, 7), most=362)
+    ...          need=Need(30, 7), span=725)
     {'dev': 120, 'test': 120, 'calibration': 120}
+    >>> enlarged({"dev": 1, "test": 1, "calibration": 2}, ["dev", "test", "calibration"],
+    ...          need=Need(12, 12), span=84)
+    {'dev': 24, 'test': 24, 'calibration': 2}
     """
     without_late = [name for name in growing if name != "calibration"]
-    for names in (growing, without_late):
-        for level in range(need.steps, 2 * need.horizon - 1, -1):
+    least = 2 * need.horizon
+    for names, top, most in (
+        (growing, need.steps, span // 2),
+        (without_late, need.steps, span // 2),
+        (without_late, least, 2 * span // 3),
+    ):
+        for level in range(top, least - 1, -1):
             sizes = {
                 name: max(size, level) if name in names else size for name, size in held.items()
             }
@@ -245,7 +255,7 @@ def _notes(held: dict[str, int], grown: dict[str, int], need: Need) -> tuple[str
     if not changed:
         return ()
     moves = ", ".join(f"{name} {grown[name]} in place of {held[name]}" for name in changed)
-    return (f"split: {moves} steps, for {need.why} ({need.steps}) or as many as leave train half",)
+    return (f"split: {moves} steps, for {need.why} ({need.steps}) or as many as train can spare",)
 
 
 def _steps(panel: Panel, part: Part, span: int) -> int:
