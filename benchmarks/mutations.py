@@ -90,7 +90,14 @@ def _rows(content, chance):
 
 
 def accident(config: Path, content: bytes, suffix: str = ".csv") -> str:
-    """Look at a table as a config describes it; return the traceback of an accident, or nothing."""
+    """Look at a table as a config describes it; return the traceback of an accident, or nothing.
+
+    What a thread of a library drops and only prints ("Exception ignored in ...") is one as well.
+    """
+    dropped: list[str] = []
+    sys.unraisablehook = lambda event: dropped.append(
+        f"ignored in {event.object}: {event.exc_value}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / f"table{suffix}"
         table.write_bytes(content)
@@ -100,10 +107,12 @@ def accident(config: Path, content: bytes, suffix: str = ".csv") -> str:
             )
             find(settings, f"{folder}/panel")
         except ForecastError:
-            return ""
+            pass
         except Exception:  # noqa: BLE001 - the point is that there is none
             return traceback.format_exc()
-    return ""
+        finally:
+            sys.unraisablehook = sys.__unraisablehook__
+    return "\n".join(dropped)
 
 
 def cut_outs(data: Path) -> dict[Path, bytes]:

@@ -17,6 +17,7 @@ from forecast.data.tables.ragged_bytes import CountableRows
 from forecast.data.tables.sources import SourceFile
 from forecast.data.tables.streams import DAMAGE, HEAD_BYTES, Headed, damaged
 from forecast.data.tables.tap import Tap
+from forecast.data.tables.unheard_rows import heard
 from forecast.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
@@ -33,6 +34,7 @@ class CsvTable:
         self.file = file
         self.style = style
         self.ragged = Ragged()
+        self._unheard = ""
         self._stream: Headed | Relined = Headed(file)
         head = self._stream.head
         if not head.strip():
@@ -114,7 +116,7 @@ class CsvTable:
         stream: Headed | Relined | CountableRows = self._stream
         if self.encoding == "utf-8" and isinstance(stream, Headed) and not self._spans_lines:
             stream = CountableRows(stream, len(self.names), self._separator, self.style.quote)
-        with Tap(stream) as tap:
+        with Tap(stream) as tap, heard(self._note_ragged, self._note_unheard):
             yield from self._open(tap, kinds, nulls)
 
     def _open(
@@ -147,12 +149,22 @@ class CsvTable:
 
     def _note_ragged(self, row: Any) -> str:
         """Leave out a row with too few or too many values, and remember it."""
+        self._count_ragged(str(row.text or ""), row.actual_columns)
+        return "skip"
+
+    def _note_unheard(self, row: bytes) -> None:
+        """Remember such a row that is no text; Arrow leaves it out too, or ends."""
+        text = row.decode(errors="replace")
+        cells, _ = next(_rows([text], self._separator, self.style.quote), ([], 0))
+        self._count_ragged(text, len(cells))
+        self._unheard = text[:80]
+
+    def _count_ragged(self, text: str, found: int) -> None:
         ragged = self.ragged
         if not ragged.count:
-            ragged.first_text = str(row.text or "")[:80]
-            ragged.expected, ragged.found = row.expected_columns, row.actual_columns
+            ragged.first_text = text[:80]
+            ragged.expected, ragged.found = len(self.names), found
         ragged.count += 1
-        return "skip"
 
     def line_of_ragged(self) -> int:
         """Return the line of the first ragged row, by reading the file again."""
@@ -229,9 +241,10 @@ class CsvTable:
     def _unreadable(self, error: pa.ArrowInvalid) -> DataError:
         """Return the error of a file that is no table in the stated style."""
         text = str(error)
-        if "UTF8" in text:
+        if "UTF8" in text or self._unheard:
+            where = f" in the row {self._unheard!r}" if self._unheard else ""
             return DataError(
-                f"{self.file.path}: not {self.encoding} text (bytes that are no character); "
+                f"{self.file.path}: not {self.encoding} text (bytes that are no character{where}); "
                 "set data.csv.encoding, for example latin-1 or utf-16"
             )
         if "straddling" in text or "out of sync" in text:

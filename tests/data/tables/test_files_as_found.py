@@ -254,3 +254,18 @@ def test_a_ragged_row_that_is_no_text_is_counted_all_the_same(tmp_path):
     assert readings(path, bad_rows="drop") == [("series", 0, 1.0), ("series", 48, 3.0)]
     with pytest.raises(DataError, match=r"not utf-8 text"):
         readings(path, bad_rows="drop", categories=["note"], covariates={"past": ["note"]})
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b'ds,y\n2024-01-01,1\n"2024-01-02",2,"\xff\n2024-01-03,3\n2024-01-04,4"\n',
+        b'ds,y,note\n2024-01-01,1,"two\nlines"\n2024-01-02,2,\xff,\xc3\x28\n2024-01-03,3,x\n',
+    ],
+    ids=["beside a damaged quote", "where values span lines"],
+)
+def test_a_ragged_row_that_is_no_text_never_goes_in_silence(tmp_path, table, capfd):
+    path = put(tmp_path, "t.csv", table)
+    with pytest.raises(DataError, match=r"not utf-8 text .* in the row .*2.*\ufffd.*csv.encoding"):
+        readings(path, bad_rows="drop")
+    assert "ignored" not in capfd.readouterr().err
