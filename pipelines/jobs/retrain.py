@@ -139,6 +139,8 @@ def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[s
             config, panel, split, folder=folder, on_epoch=tracked.log_epoch, start=start
         )
         if rank() == 0:
+            if fitted.fit.resumed_epoch:
+                tracked.log_missing(fitted.fit.history)
             tracked.set_tags({"trigger": "; ".join(reasons)})
             _judge(config, panel, split, champion, fitted=fitted, tracked=tracked)
     if rank() == 0:

@@ -84,10 +84,11 @@ def run(config: Config) -> int | None:
         is_new = old is None or not scores.equals(old)
         champion = _champion(config)
         verdict = judge(config, panel, scores, champion, newest)
-        steps = per_step(scores, newest)
+        steps = config.work_folder / STEPS
+        if is_new or not steps.exists():  # before the scores: once they are there, so is it
+            _write(steps, per_step(scores, newest))
         if is_new:
             _write(path, scores)
-            _write(config.work_folder / STEPS, steps)
         write_findings(config.work_folder, champion.version, verdict.findings)
         _show(config, scores, champion, newest)
         _tell(config, verdict.findings)

@@ -35,6 +35,7 @@ from pipelines.tracking import (
     CHAMPION,
     Version,
     alias_version,
+    champion_before,
     champion_bundle,
     crown,
     set_alias,
@@ -81,6 +82,8 @@ def run(config: Config) -> int | None:
             keep_run(folder, tracked.run_id, panel)
             fitted = fit_config(config, panel, split, folder=folder, on_epoch=tracked.log_epoch)
             if rank() == 0:
+                if fitted.fit.resumed_epoch:
+                    tracked.log_missing(fitted.fit.history)
                 _finish(config, panel, split, fitted, tracked)
         if rank() == 0:
             close_training(folder)
@@ -102,7 +105,7 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
     version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
     _report(config, test_scores, fitted)
     broken = config.objective.violations(dev_scores[MODEL])
-    decision = _decision(config, panel, test, broken)
+    decision = _decision(config, panel, test, broken, version)
     tracked.set_tags({"decision": decision.reason})
     _move_alias(config, version, decision)
     if lost := beaten(config.objective.metric, {"dev": dev_scores, "test": test_scores}):
@@ -181,14 +184,19 @@ def _move_alias(config: Config, version: Version, decision: Decision) -> None:
             f"{decision.reason}; `forecast promote` moves the alias by hand"
         )
         return
-    crown(config, version.number)
-    was = f", version {before.number} was before: {decision.reason}" if before else ""
+    crown(config, version.number)  # again, if a killed training got so far: it fetches the bundle
+    replaced = champion_before(config, version.number)
+    was = f", version {replaced} was before: {decision.reason}" if replaced else ""
     say(f"version {version.number} of {version.name} is the champion{was}")
 
 
-def _decision(config: Config, panel: Panel, test: Backtest, broken: list[str]) -> Decision:
+def _decision(
+    config: Config, panel: Panel, test: Backtest, broken: list[str], version: Version
+) -> Decision:
     """Compare with the champion on the windows of test; the first model becomes champion."""
     before = alias_version(config, CHAMPION)
+    if before is not None and before.number == version.number:
+        return Decision(True, "decided before this training was interrupted")
     if before is None:
         for fault in broken:
             say(f"warning: a constraint does not hold on dev: {fault}", error=True)

@@ -84,9 +84,19 @@ def keep_run(folder: Path, run_id: str, panel: Panel) -> None:
     write_whole(folder / RUN, json.dumps({"run_id": run_id, "data_fingerprint": panel.fingerprint}))
 
 
+CLOSING = ".closing-"
+
+
 def close_training(folder: Path) -> None:
-    """Remove the checkpoints of a finished training."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove the checkpoints of a finished training.
+
+    Renamed first: killed in between, the training is either all there, and ends as it did, or over.
+    Without its record alone it would be trained and registered a second time.
+    """
+    closing = folder.with_name(f"{CLOSING}{folder.name}")
+    with suppress(FileNotFoundError):
+        folder.rename(closing)
+    shutil.rmtree(closing, ignore_errors=True)
 
 
 def remove_stale_trainings(config: Config, panel: Panel) -> None:
@@ -98,6 +108,9 @@ def remove_stale_trainings(config: Config, panel: Panel) -> None:
     if rank() != 0:
         return
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if folder.name.startswith(CLOSING):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         with suppress(OSError, ValueError):
             if read_object(folder / RUN).get("data_fingerprint") != panel.fingerprint:
                 close_training(folder)

@@ -124,6 +124,8 @@ def _fit_trial(
     except optuna.TrialPruned:
         close_training(folder)
         raise
+    if fitted.fit.resumed_epoch:
+        tracked.log_missing(fitted.fit.history)
     minutes = _minutes(fitted, time.monotonic() - begun)
     backtest = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
     scores = scores_of(backtest)[MODEL]

@@ -170,6 +170,9 @@ def champion_bundle(config: Config, version: int | None = None) -> ChampionBundl
             if not is_cached(folder, found.run_id):  # nor has another process fetched it
                 _say_damage(folder)
                 _fetch(config, found, folder)
+    elif (scratch := _scratch(folder)).exists():  # of a fetch that was killed once all was there
+        with _fetching(folder.parent):
+            shutil.rmtree(scratch, ignore_errors=True)
     return ChampionBundle(folder, found.number, found.run_id)
 
 
@@ -241,7 +244,7 @@ def _own(folder: Path) -> list[str]:
 def _fetch(config: Config, found: Version, folder: Path) -> None:
     """Download a version's bundle beside its place, then rename it into place."""
     store = open_store(config)
-    scratch = folder.with_name(f".{folder.name}.fetching")
+    scratch = _scratch(folder)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
@@ -264,6 +267,11 @@ def _fetch(config: Config, found: Version, folder: Path) -> None:
         publish_folder(bundle, folder, ours=[path.name for path in folder.glob("*")])
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch(folder: Path) -> Path:
+    """Return where a bundle lies while it is fetched."""
+    return folder.with_name(f".{folder.name}.fetching")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from pipelines.tracking.run_origin import close_orphans, create_run
 from pipelines.tracking.store import Store, open_store, tracking_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
     from matplotlib.figure import Figure
@@ -62,6 +62,25 @@ class Run:
             except TrackingError as cause:
                 say(f"{cause}; the metrics wait for the next epoch", error=True)
                 self._sent_at = time.monotonic()
+
+    def log_missing(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Send the epochs that the run lacks: those that a killed training still kept to itself.
+
+        Raises
+        ------
+        TrackingError
+            The store cannot be reached or refuses.
+        """
+        if self._store is None or not history:
+            return
+        self.flush()
+        with tracking_faults(self._store.uri):
+            sent = self._store.client.get_metric_history(self.run_id, _key(next(iter(history[0]))))
+        there = {point.step for point in sent}
+        for epoch, metrics in enumerate(history):
+            if epoch not in there:
+                self._keep(metrics, step=epoch)
+        self.flush()
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Send the numbers of one step at once, but for those the run already holds so.

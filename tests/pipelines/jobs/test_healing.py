@@ -10,7 +10,14 @@ from forecast.config import load_config
 from forecast.forecasting.published import SUCCESS
 from pipelines.cli import main
 from pipelines.steps.gate import MONITOR
-from pipelines.tracking import CHAMPION, alias_version, champion_before, open_store, versions
+from pipelines.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    alias_version,
+    champion_before,
+    open_store,
+    versions,
+)
 from tests.killed import KilledError, killed
 
 
@@ -111,6 +118,36 @@ def test_score_killed_behind_its_tables_loses_no_step(site, monkeypatch, place):
     assert states.count("FINISHED") == 1
 
 
+def test_score_killed_between_its_tables_writes_both(site, monkeypatch):
+    from pipelines.jobs import score
+
+    write = score._write
+
+    def killed_at_scores(path, frame):
+        if path.name == score.SCORES:
+            killed()
+        write(path, frame)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.jobs.score._write", killed_at_scores)
+        with pytest.raises(KilledError):
+            main(["score", "run.yaml"])
+    for lost in ((), (score.STEPS,)):
+        for name in lost:
+            (site / ".forecast/plant" / name).unlink()
+        assert main(["score", "run.yaml"]) == 0
+        assert (site / ".forecast/plant" / score.STEPS).exists()
+    assert metrics("score")[1].count("FINISHED") == 1
+
+
+def test_what_is_left_of_a_fetch_that_was_killed_goes_with_the_next_call(site):
+    scratch = site / ".forecast/plant/bundles/.1.fetching"
+    scratch.mkdir()
+    (scratch / "bundle.json").write_text("{}")
+    assert main(["predict", "run.yaml", "--cutoff", "2024-01-18T03:00Z"]) == 0
+    assert not scratch.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
@@ -119,6 +156,7 @@ def test_score_killed_behind_its_tables_loses_no_step(site, monkeypatch, place):
         "pipelines.tracking.registry.champion_bundle",  # alias moved, bundle not fetched
         "pipelines.tracking.registry.set_alias",  # tagged, alias not moved
         "pipelines.jobs.train.close_training",
+        "pipelines.tracking.registry.publish_folder",  # fetched, not in its place
     ],
 )
 def test_train_killed_on_its_last_steps_makes_one_version(
@@ -136,6 +174,7 @@ def test_train_killed_on_its_last_steps_makes_one_version(
     champion = alias_version(config, CHAMPION)
     assert champion.number == known + 1
     assert champion_before(config, champion.number) == before
+    assert alias_version(config, CHALLENGER) is None
     assert list(Path(".forecast/plant/checkpoints").iterdir()) == []
     assert main(["promote", "run.yaml", "--rollback"]) == 0
     _, states = metrics("train")
