@@ -56,6 +56,17 @@ def redacted(value: Any) -> Any:
     return value
 
 
+def hide(secret: str) -> None:
+    """Hide a secret that stands in no address wherever it appears from now on.
+
+    >>> hide("swordfish")
+    >>> redact("login failed: swordfish")
+    'login failed: ***'
+    """
+    if len(secret) > 5 and secret != HIDDEN:
+        _known.update({secret, unquote(secret)})
+
+
 def login_of(address: str) -> tuple[str, str, str]:
     """Return an address without its login, the user and the password; empty where it has none.
 
@@ -75,4 +86,4 @@ def _remember(text: str) -> None:
     met = [one["login"].partition(":")[2] for one in _LOGIN.finditer(text)]
     met += [one["value"] for one in _PARAMETER.finditer(text)]
     for secret in met:
-        _known.update(one for one in (secret, unquote(secret)) if len(one) > 5 and one != HIDDEN)
+        hide(secret)

@@ -86,6 +86,33 @@ def test_what_travels_with_runs_and_bundles_holds_no_secret(tmp_path, monkeypatc
     assert "abcdef12" not in kept
 
 
+@pytest.mark.parametrize("password", ["abc", "smtp-s3cret-1"])
+def test_literal_secrets_of_alerts_stay_out_of_messages_and_files(tmp_path, monkeypatch, password):
+    monkeypatch.chdir(tmp_path)
+    write_site(tmp_path)
+    token = "services/T00/B00/w3bhook-t0ken"
+    alert = f"{{to: [a@b], sender: c@d, user: ann, password: {password}}}"
+    config = load_config(
+        "run.yaml", [f"alert.webhook=https://hooks.example/{token}", f"alert.email={alert}"]
+    )
+    assert config.alert.email.password == password  # what is sent is the real one
+    assert config.alert.webhook == f"https://hooks.example/{token}"
+    kept = config.resolved()["alert"]
+    assert kept["email"]["password"] == "***"
+    assert kept["webhook"] == "https://hooks.example/***"
+    assert token not in redact(f"POST /{token} refused")
+    if len(password) > 5:
+        assert password not in redact(f"535 {password}")
+
+
+def test_a_webhook_that_is_refused_is_not_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_site(tmp_path)
+    address = "ftp://hooks.example/services/w3bhook-refused"
+    assert main(["check", "run.yaml", "--set", f"alert.webhook={address}"]) == 2
+    assert "w3bhook-refused" not in "".join(capsys.readouterr())
+
+
 def test_no_fault_shows_a_password(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_site(tmp_path)

@@ -6,6 +6,9 @@ from pydantic import Field, field_validator
 
 from forecast.config.base import Integer, Section, Texts
 from forecast.config.duration import ClockDuration
+from forecast.redaction import hide
+
+SECRET_PATH = 12  # characters; a shorter path of a webhook holds no token
 
 Kind = Literal["failed", "late", "skipped", "drifted", "coverage", "stale", "registry"]
 KINDS: tuple[Kind, ...] = ("failed", "late", "skipped", "drifted", "coverage", "stale", "registry")
@@ -29,6 +32,12 @@ class Email(Section):
     password: str | None = None
     """Password at the server; write it as `${NAME}`, an environment variable."""
 
+    @field_validator("password")
+    @classmethod
+    def _hide_password(cls, value: str | None) -> str | None:
+        hide(value or "")
+        return value
+
 
 class Alert(Section):
     """Who is notified when a problem begins, and when it is over."""
@@ -49,6 +58,9 @@ class Alert(Section):
     @field_validator("webhook")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
+        path = (value or "").partition("://")[2].partition("/")[2]
+        if len(path) >= SECRET_PATH:
+            hide(path)
         if value is not None and not value.startswith(("http://", "https://", "${")):
             raise ValueError("not an address that begins with http:// or https://")
         return value

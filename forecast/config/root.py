@@ -13,7 +13,7 @@ from forecast.config.modelling import Model, Objective, Split, Training, Windows
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking
 from forecast.config.tune import Tune
 from forecast.errors import ConfigError
-from forecast.redaction import redacted
+from forecast.redaction import HIDDEN, redacted
 
 LONGEST_CONTEXT = 672
 """Longest default context in steps, a week of quarter hours: the time to fit the linear path grows
@@ -125,10 +125,12 @@ class Config(Section):
         """Return every value, defaults included, as plain types; `${ENV}` texts stay unresolved.
 
         Runs and bundles store this, so secrets are left out: logins and tokens in addresses are
-        hidden.
+        hidden, and so are the secrets of `alert`.
         """
         dumped = self.model_dump(mode="json")
         values = {key: redacted(section) for key, section in dumped.items()}
+        if self.alert.email is not None and self.alert.email.password is not None:
+            values["alert"]["email"]["password"] = HIDDEN  # however short
         for dotted, template in self._templates.items():
             *sections, key = dotted.split(".")
             place = values
