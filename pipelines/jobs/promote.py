@@ -85,14 +85,16 @@ def _crown(config: Config, number: int) -> None:
         listed = ", ".join(map(str, known)) or "none; `forecast train` makes the first"
         raise ModelError(f"{config.name}: version {number} is not registered; versions: {listed}")
     before = alias_version(config, CHAMPION)
-    if before is not None and before.number == number:
-        say(f"version {number} is the champion already")
-        return
-    _require_fit(config, number)
-    crown(config, number)
+    is_champion = before is not None and before.number == number
+    if not is_champion:
+        _require_fit(config, number)
+    crown(config, number)  # again, if it is: a promotion that was killed is completed
     challenger = alias_version(config, CHALLENGER)
     if challenger is not None and challenger.number == number:
         set_alias(config, CHALLENGER, None)
+    if is_champion:
+        say(f"version {number} is the champion already")
+        return
     was = f"; version {before.number} was before" if before else ""
     say(f"version {number} of {config.name} is the champion{was}")
 

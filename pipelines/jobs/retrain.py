@@ -28,6 +28,7 @@ from pipelines.steps.experiment import (
     kept_run,
     remove_stale_trainings,
     split_of,
+    trainings,
     with_context,
 )
 from pipelines.steps.gate import Decision, due_reasons, judge
@@ -85,6 +86,8 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
         panel = prepare(config)
         config = with_context(config, panel)
         champion = _champion(config, panel)
+        if not dry_run and agree("completed", lambda: _completed(config, panel, champion)):
+            return None
         reasons = agree("due", lambda: ["--force"] if force else _reasons(config, panel, champion))
         if not reasons:
             say(f"retrain: version {champion.bundle.version} stays champion: no retrain is due")
@@ -99,6 +102,18 @@ def run(config: Config, *, force: bool = False, dry_run: bool = False) -> int | 
 
 def _champion(config: Config, panel: Panel) -> Champion:
     return load_comparable(config, panel, agreed_champion(config))
+
+
+def _completed(config: Config, panel: Panel, champion: Champion) -> bool:
+    """Complete a training that was killed after it became champion; return whether there is one."""
+    remove_stale_trainings(config, panel)
+    number, run_id = champion.bundle.version, champion.bundle.run_id
+    folders = [one for one in trainings(config) if kept_run(one) == run_id]
+    for folder in folders:
+        with start_run(config, kind="retrain", run_id=run_id):
+            say(f"retrain: version {number} is the champion: its interrupted training is complete")
+        close_training(folder)
+    return bool(folders)
 
 
 def _reasons(config: Config, panel: Panel, champion: Champion) -> list[str]:

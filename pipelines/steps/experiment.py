@@ -99,15 +99,19 @@ def close_training(folder: Path) -> None:
     shutil.rmtree(closing, ignore_errors=True)
 
 
+def trainings(config: Config) -> list[Path]:
+    """Return the folders of trainings that are not over."""
+    return sorted((config.work_folder / "checkpoints").glob("*/"))
+
+
 def remove_stale_trainings(config: Config, panel: Panel) -> None:
     """Remove checkpoints that no training can continue from, because the readings have changed.
 
     Call it only while no other training of this config runs.
     """
-    root = config.work_folder / "checkpoints"
     if rank() != 0:
         return
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+    for folder in trainings(config):
         if folder.name.startswith(CLOSING):
             shutil.rmtree(folder, ignore_errors=True)
             continue

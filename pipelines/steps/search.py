@@ -173,13 +173,17 @@ def _propose(config: Config, trials: Sequence[FrozenTrial]) -> Settings | None:
     """Return settings that no trial had, as good as the sampler knows; None if none is left.
 
     The draws are made on a copy in memory, so that those thrown away leave nothing behind. The
-    seed moves with the trials: a search begun again does not repeat its first draws.
+    seed moves with the settings that were tried: a search begun again does not repeat its first
+    draws, and one that was killed goes on with the draws it would have made.
     """
     import optuna
 
-    copy = optuna.create_study(sampler=_sampler(config.training.seed + len(trials)))
+    tried: list[Settings] = []
+    for trial in trials:
+        if settings_of(trial) not in tried:
+            tried.append(settings_of(trial))
+    copy = optuna.create_study(sampler=_sampler(config.training.seed + len(tried)))
     copy.add_trials([one for one in trials if one.state.name != "WAITING"])
-    tried = [settings_of(one) for one in trials]
 
     def is_new(settings: Settings) -> bool:
         return settings not in tried and _can_be(config, settings)

@@ -9,13 +9,15 @@ import pytest
 from forecast.config import load_config
 from forecast.forecasting.published import SUCCESS
 from pipelines.cli import main
-from pipelines.steps.gate import MONITOR
+from pipelines.scheduling.plan import ledger_path
+from pipelines.steps.gate import MONITOR, Decision
 from pipelines.tracking import (
     CHALLENGER,
     CHAMPION,
     alias_version,
     champion_before,
     open_store,
+    set_alias,
     versions,
 )
 from tests.killed import KilledError, killed
@@ -208,3 +210,35 @@ def test_verify_is_silent_about_nothing_and_changes_nothing(site, capsys):
     told = capsys.readouterr().out
     for word in ("forecast prepare", "forecast score", "forecast tune"):
         assert word in told
+
+
+@pytest.mark.slow
+def test_retrain_killed_once_its_model_is_crowned_is_not_done_twice(site, monkeypatch, capsys):
+    config = load_config("run.yaml")
+    arguments = ["retrain", "run.yaml", "--force", "--set", "retrain.holdout=48h"]
+    judged = Decision(True, "by the test")
+    monkeypatch.setattr("pipelines.jobs.retrain.judge", lambda *_, **__: judged)
+    known = len(versions(config))
+    kill_at(monkeypatch, "pipelines.jobs.retrain.close_training", *arguments)
+    assert alias_version(config, CHAMPION).number == known + 1
+    assert main(arguments) == 0
+    assert "its interrupted training is complete" in capsys.readouterr().out
+    assert len(versions(config)) == known + 1
+    assert list(Path(".forecast/plant/checkpoints").iterdir()) == []
+    assert set(metrics("retrain")[1]) == {"FINISHED"}
+
+
+def test_promote_killed_behind_its_alias_is_completed(site, monkeypatch, capsys):
+    config = load_config("run.yaml")
+    set_alias(config, CHALLENGER, 1)
+    capsys.readouterr()
+    assert main(["promote", "run.yaml", "1"]) == 0
+    assert "version 1 is the champion already" in capsys.readouterr().out
+    assert alias_version(config, CHALLENGER) is None
+
+
+def test_verify_names_a_damaged_ledger(site, capsys):
+    ledger_path(load_config("run.yaml")).write_bytes(b"no database, " * 99)
+    capsys.readouterr()
+    assert main(["verify", "run.yaml"]) == 3
+    assert "ledger.sqlite" in capsys.readouterr().out
