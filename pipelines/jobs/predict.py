@@ -313,8 +313,8 @@ def _show(config: Config, path: Path, *, written: int) -> None:
     for row in rows:
         if row["step"] <= SHOWN_STEPS:
             stamp = row["ds"].astimezone(zone).strftime("%Y-%m-%d %H:%M")
-            band = f" [{row[low]:,.{digits}f}, {row[high]:,.{digits}f}]" if low else ""
-            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:,.{digits}f}{band}")
+            band = f" [{row[low]:z,.{digits}f}, {row[high]:z,.{digits}f}]" if low else ""
+            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:z,.{digits}f}{band}")
     share = round(100 * (float(high[1:]) - float(low[1:]))) if low else 0
     title = f"{config.name}: forecast" + (f" with {share} % interval" if low else "")
     heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in names]
