@@ -4,12 +4,13 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from forecast import redaction
 from tests.site import write_site
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +23,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest file: the others fill the time beside it, a process each."""
     items.sort(key=lambda item: item.path.name != "test_real_runs.py")
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> Iterator[None]:
+    """Forget the secrets that a test made this process hide: "address" is one in some."""
+    yield
+    redaction._known.clear()
 
 
 def run_cli(

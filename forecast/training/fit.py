@@ -15,7 +15,7 @@ import torch
 
 from forecast.config.modelling import Training
 from forecast.data.windows.windows import WindowIndex, Windows
-from forecast.errors import ModelError
+from forecast.errors import ConfigError, ModelError
 from forecast.models.network import Network
 from forecast.ranks import group
 from forecast.ranks.store import start
@@ -114,6 +114,8 @@ def fit(
 
     Raises
     ------
+    ConfigError
+        When the processor cannot train in the stated precision.
     ModelError
         When the loss or the metric is not a number.
     RankError
@@ -136,6 +138,8 @@ def fit(
         precision=settings.precision,
         on_step=on_step,
     )
+    if settings.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu":
+        _require_bfloat16()
     module = _module(
         network,
         make_windows(trainer.strategy.root_device),
@@ -193,6 +197,15 @@ def _module(
         seed=settings.seed,
         on_epoch=on_epoch,
     )
+
+
+def _require_bfloat16() -> None:
+    """Refuse bfloat16 on processors without AVX-512: torch has no LSTM for it there."""
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+        raise ConfigError(
+            "training.precision: bf16-mixed needs a GPU or a processor with AVX-512, and this one "
+            "has neither; set training.precision: 32"
+        )
 
 
 def _gather_ranks(settings: Training) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from forecast.data.windows.windows import collect_actual
-from forecast.errors import DataError, ModelError
+from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.metrics import mae
 from forecast.training import checkpoints
 from forecast.training.allocator import keep_freed_memory
@@ -64,6 +64,16 @@ def test_series_of_far_apart_levels_are_trained_in_the_units_they_are_forecast_i
     assert error == pytest.approx(fitted.fit.best_score, rel=1e-4)
 
 
+HAS_BFLOAT16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+@pytest.mark.skipif(HAS_BFLOAT16, reason="this processor has bfloat16")
+def test_half_precision_is_refused_where_the_processor_has_none(tmp_path):
+    with pytest.raises(ConfigError, match=r"bf16-mixed needs .* set training.precision: 32"):
+        tiny_fit(tiny_panel(), tmp_path, precision="bf16-mixed")
+
+
+@pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor has no bfloat16 (AVX-512)")
 @pytest.mark.parametrize("members", [1, 2])
 def test_half_precision_on_a_cpu_learns_much_the_same(tmp_path, members):
     panel, model = tiny_panel(), MODEL.model_copy(update={"ensemble": members})
