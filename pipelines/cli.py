@@ -335,13 +335,24 @@ def _tell(error: Exception) -> int:
     if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage fault of typer's
         error.show()
         return int(error.exit_code)
-    if isinstance(error, OSError) and error.filename:
+    if found := _fault_of_disk(error):
         hint = "check the path, its permissions and the free space"
-        print(printable(f"error: {error.filename}: {error.strerror}; {hint}"), file=sys.stderr)
+        print(printable(f"error: {found}; {hint}"), file=sys.stderr)
     else:
         hint = "a fault of this program; `forecast --debug VERB ...` shows where"
         print(printable(f"error: {type(error).__name__}: {error} ({hint})"), file=sys.stderr)
     return 1
+
+
+def _fault_of_disk(error: BaseException) -> str:
+    """Return what a disk or a database refused, in words; empty where another fault is told."""
+    import sqlite3
+
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, sqlite3.OperationalError):
+        return f"SQLite: {error}"
+    return _fault_of_disk(error.__cause__) if error.__cause__ else ""
 
 
 if __name__ == "__main__":

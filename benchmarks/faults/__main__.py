@@ -7,7 +7,7 @@
 Each case: a site in its state, the verb with a fault before its n-th effect or at a random time,
 the verb again. Then forecasts, scores, panel, versions, aliases and metrics must equal those of an
 undisturbed run (or of two, if the fault came when all was done), no run may be left running, and no
-file may lie there that otherwise would not. The numbers of trials are not compared: they are drawn.
+file may lie there that otherwise would not.
 Prints every difference and a table; the exit code is 1 where there was one.
 """
 
@@ -60,9 +60,9 @@ def _faults(options: Any, cases: list[Case], work: Path, kept: Path) -> list[lis
         used = _used(work)
         whole = call(work, case.arguments)
         grown = max(1, _used(work) - used)
-        wanted = [_compared(case, work)]
+        wanted = [state(work)]
         again = call(work, case.arguments)
-        wanted.append(_compared(case, work))  # where the fault came after the last effect
+        wanted.append(state(work))  # where the fault came after the last effect
         if whole.code or again.code != case.again:
             print(f"{case.name}: ended with {whole.code}, again {again.code}\n{whole.output}")
             found.append(["undisturbed"])
@@ -115,7 +115,7 @@ def _judged(
     faults = [] if again.code in done else [f"the rerun ended with {again.code}"]
     if "fault of this program" in ended.output + again.output:
         faults.append("a fault of this program")
-    found = _compared(case, work)
+    found = state(work)
     faults += min((differences(found, one) for one in wanted), key=len)
     if faults:
         tail = "\n    ".join((ended.output[-300:] + "\n--\n" + again.output[-700:]).splitlines())
@@ -132,13 +132,6 @@ def _told_of_disk(ended: Any) -> list[str]:
     if ended.code not in (1, 3, 4, 5):
         return [f"exit code {ended.code}"]
     return [] if any(one in ended.output for one in words) else ["no word of the disk"]
-
-
-def _compared(case: Case, work: Path) -> dict[str, Any]:
-    found = state(work)
-    if case.is_drawn:
-        found["registry"].pop("metrics", None)
-    return found
 
 
 def _used(work: Path) -> int:

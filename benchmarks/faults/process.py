@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -66,10 +67,7 @@ def call(
 
 
 def _be_the_call(
-    work: Path,
-    arguments: tuple[str, ...],
-    at_effect: int | None,
-    number: int,
+    work: Path, arguments: tuple[str, ...], at_effect: int | None, number: int
 ) -> None:
     """Run the call in this process and end it; never returns."""
     code, log, count = 70, work.parent / "call.log", work.parent / "effects"
@@ -83,11 +81,15 @@ def _be_the_call(
         from pipelines.cli import main
 
         code = main(list(arguments))
-        sys.stdout.flush()
-        sys.stderr.flush()
         fd = os.open(count, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.write(fd, str(effects[0]).encode())
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:  # noqa: BLE001 - it goes to the log, the process ends below
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 

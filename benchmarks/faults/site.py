@@ -29,8 +29,6 @@ class Case(NamedTuple):
     arguments: tuple[str, ...]
     again: int = 0
     """Exit code of a rerun that finds everything done."""
-    is_drawn: bool = False
-    """Whether its numbers are drawn anew: a trial cut short is not the first of the same search."""
 
 
 CASES = (
@@ -40,7 +38,7 @@ CASES = (
     Case("backfill", "trained", ("predict", "run.yaml", *SPAN)),
     Case("score", "trained", ("score", "run.yaml")),
     Case("evaluate", "trained", ("evaluate", "run.yaml", "--days", "1")),
-    Case("tune", "trained", ("tune", "run.yaml", *TUNE), is_drawn=True),
+    Case("tune", "trained", ("tune", "run.yaml", *TUNE)),
     Case("train again", "trained", ("train", "run.yaml", "--set", "training.seed=1")),
     Case("retrain", "trained", ("retrain", "run.yaml", "--force", *GATE)),
     Case("promote", "two", ("promote", "run.yaml", "2")),
@@ -99,7 +97,7 @@ def _forecasts(folder: Path) -> Iterator[tuple[str, Any]]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         if path.suffix == ".json":
             said = json.loads(path.read_text())
-            yield str(path.relative_to(folder)), sorted(said)
+            yield str(path.relative_to(folder)), said
         else:
             yield str(path.relative_to(folder)), _digest(path)
 
@@ -134,7 +132,7 @@ def _registry(store: Path) -> dict[str, Any]:
                 "and t.key = 'kind' where r.status = 'FINISHED' group by 1 order by 1"
             ).fetchall(),
             "metrics": ask(
-                "select distinct t.value, m.key, m.step, round(m.value, 6) from metrics m "
+                "select t.value, m.key, m.step, round(m.value, 6) from metrics m "
                 "join runs r on r.run_uuid = m.run_uuid and r.status = 'FINISHED' "
                 "join tags t on t.run_uuid = r.run_uuid and t.key = 'kind' "
                 "where m.key not in ('windows_per_s', 'latency_ms', 'minutes') order by 1, 2, 3, 4"

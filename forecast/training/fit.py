@@ -139,7 +139,7 @@ def fit(
         on_step=on_step,
     )
     if settings.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu":
-        _require_bfloat16()
+        _require_bfloat16(network)
     module = _module(
         network,
         make_windows(trainer.strategy.root_device),
@@ -199,9 +199,10 @@ def _module(
     )
 
 
-def _require_bfloat16() -> None:
-    """Refuse bfloat16 on processors without AVX-512: torch has no LSTM for it there."""
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+def _require_bfloat16(network: Network) -> None:
+    """Refuse bfloat16 on processors without AVX-512 where torch's own LSTM would need it."""
+    has_lstm = any(isinstance(one, torch.nn.LSTM) for one in network.modules())
+    if has_lstm and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         raise ConfigError(
             "training.precision: bf16-mixed needs a GPU or a processor with AVX-512, and this one "
             "has neither; set training.precision: 32"

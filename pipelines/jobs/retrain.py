@@ -147,7 +147,6 @@ def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[s
     purpose = f"retrain against {champion.bundle.version}"
     folder = checkpoint_folder(config, panel, purpose)
     start = champion.forecaster if config.retrain.init == "champion" else None
-    remove_stale_trainings(config, panel)
     with start_run(config, kind="retrain", run_id=kept_run(folder)) as tracked:
         keep_run(folder, tracked.run_id, panel)
         fitted = fit_config(

@@ -107,8 +107,7 @@ class Run:
         TrackingError
             The store cannot be reached or refuses.
         """
-        self._keep(metrics, step=0)
-        self.flush()
+        self.log_step(0, metrics)
 
     def flush(self) -> None:
         """Send the metrics that wait.

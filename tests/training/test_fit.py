@@ -71,6 +71,10 @@ HAS_BFLOAT16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
 def test_half_precision_is_refused_where_the_processor_has_none(tmp_path):
     with pytest.raises(ConfigError, match=r"bf16-mixed needs .* set training.precision: 32"):
         tiny_fit(tiny_panel(), tmp_path, precision="bf16-mixed")
+    other = MODEL.model_copy(update={"cell": "gru"})  # which needs none
+    assert tiny_fit(
+        tiny_panel(), tmp_path, model=other, precision="bf16-mixed", epochs=1
+    ).fit.history
 
 
 @pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor has no bfloat16 (AVX-512)")

@@ -197,9 +197,7 @@ def _sizes(
     steps = {name: _steps(panel, part, span) for name, part in parts.items()}
     held = {name: steps[name] for name in HELD_BACK}
     growing = [name for name in HELD_BACK if shares.get(name, 0) > 0 and "train" in shares]
-    grown = dict(enlarged(held, growing, need=need, span=span))
-    if "calibration" in growing and grown["calibration"] < 2 * need.horizon:
-        grown["calibration"] = 0  # too short to calibrate on
+    grown = enlarged(held, growing, need=need, span=span)
     rest = span - grown["dev"] - grown["test"]
     if "train" not in shares and steps["train"] > rest:
         raise DataError(
@@ -222,8 +220,8 @@ def enlarged(
 ) -> dict[str, int]:
     """Enlarge the `growing` parts equally to the steps they need, within half of the span.
 
-    If that is too little for two horizons each, dev and test come first; if it still is, they may
-    take two thirds of the span: seven years of months are enough to forecast one.
+    If that is too little for two horizons each, there is no calibration; if it still is, dev and
+    test may take two thirds of the span: seven years of months are enough to forecast one.
 
     Examples
     --------
@@ -232,10 +230,12 @@ def enlarged(
     {'dev': 120, 'test': 120, 'calibration': 120}
     >>> enlarged({"dev": 1, "test": 1, "calibration": 2}, ["dev", "test", "calibration"],
     ...          need=Need(12, 12), span=84)
-    {'dev': 24, 'test': 24, 'calibration': 2}
+    {'dev': 24, 'test': 24, 'calibration': 0}
     """
     without_late = [name for name in growing if name != "calibration"]
     least = 2 * need.horizon
+    if "calibration" in growing and held["calibration"] < least:
+        held = {**held, "calibration": 0}  # too short to calibrate on
     for names, top, most in (
         (growing, need.steps, span // 2),
         (without_late, need.steps, span // 2),

@@ -54,9 +54,8 @@ def test_a_part_without_two_horizons_is_refused():
         (4380, 24, 24, (96, 96, 96)),  # half a year of hours
         (52_000, 24, 24, (520, 520, 1040)),  # the shares are enough
         (17_420, 1080, 24, (2903, 2903, 2903)),  # no more than leaves train half
-        (84, 12, 12, (24, 24, 0)),  # seven years of months: a third is left for train
         (36, 3, 12, (6, 6, 6)),
-        (36, 4, 12, (8, 8, 0)),  # too few to calibrate
+        (36, 4, 12, (9, 9, 0)),  # too few to calibrate
     ],
 )
 def test_shares_grow_to_four_horizons_or_two_seasons(span, horizon, season, held):
@@ -64,10 +63,18 @@ def test_shares_grow_to_four_horizons_or_two_seasons(span, horizon, season, held
     parts = ("train", "dev", "test", "calibration")
     sizes = [int(np.diff(split.spans[part]).sum()) for part in parts]
     assert tuple(sizes[1:]) == held
-    assert sizes[0] == span - sum(held) >= span // (3 if span == 84 else 2)
+    assert sizes[0] == span - sum(held) >= span // 2
     need = max(4 * horizon, 2 * season)
     assert len(split.warnings) == 2 * (held[0] < need)
     assert len(split.notes) == (held[0] != round(0.01 * span))
+
+
+@pytest.mark.parametrize(("span", "horizon", "train"), [(84, 12, 36), (212, 30, 92), (90, 15, 30)])
+def test_two_horizons_each_may_leave_train_a_third(span, horizon, train):
+    split = split_windows(ramp_panel(span), context_length=horizon, horizon=horizon, season=horizon)
+    sizes = [int(np.diff(split.spans[part]).sum()) for part in PARTS]
+    assert sizes == [train, 0, 2 * horizon, 2 * horizon]
+    assert len(split.warnings) == 2  # far fewer steps than scores need to mean something
 
 
 def test_only_shares_grow_and_the_line_says_so():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from pipelines.tracking import (
     set_alias,
     versions,
 )
-from tests.killed import KilledError, killed
+from tests.killed import KilledError, full_disk, killed
 
 
 @pytest.fixture
@@ -242,3 +243,41 @@ def test_verify_names_a_damaged_ledger(site, capsys):
     capsys.readouterr()
     assert main(["verify", "run.yaml"]) == 3
     assert "ledger.sqlite" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "place", ["pipelines.tracking.runs.Run.log_figure", "pipelines.jobs.evaluate.run"]
+)
+def test_a_full_disk_is_no_fault_of_the_program(site, monkeypatch, capsys, place):
+    """A write names no file, unlike the opening of one."""
+    monkeypatch.setattr(place, full_disk)
+    assert main(["evaluate", "run.yaml", "--days", "1"]) == 1
+    assert "error: No space left on device; check the path" in capsys.readouterr().err
+
+
+def test_a_full_disk_beneath_a_database_is_no_fault_of_the_program(site, monkeypatch, capsys):
+    from sqlalchemy.exc import OperationalError
+
+    def full(*_, **__):
+        cause = sqlite3.OperationalError("database or disk is full")
+        raise OperationalError("CREATE TABLE studies", {}, cause) from cause
+
+    monkeypatch.setattr("pipelines.jobs.tune.run", full)
+    assert main(["tune", "run.yaml"]) == 1
+    assert "error: SQLite: database or disk is full; check" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_resumed_training_holds_each_number_once(site, monkeypatch):
+    arguments = ["train", "run.yaml", "--set", "training.seed=6"]
+    before = len(metrics("train")[0])
+    kill_at(monkeypatch, "pipelines.jobs.train._report", *arguments)
+    assert main(arguments) == 0
+    store = open_store(load_config("run.yaml"))
+    runs = store.client.search_runs([store.experiment_id], "tags.kind = 'train'", max_results=1)
+    newest = runs[0].info.run_id
+    for key in runs[0].data.metrics.keys() - {"dev_mae"}:  # of the epoch, and the final one
+        points = store.client.get_metric_history(newest, key)
+        assert len({one.step for one in points}) == len(points), key
+    assert "train_loss" in runs[0].data.metrics
+    assert len(metrics("train")[0]) > before
