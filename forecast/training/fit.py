@@ -58,7 +58,7 @@ class FitResult:
     resumed_epoch
         Epochs that an earlier, interrupted run had already done.
     windows_per_s
-        Training throughput over all ranks, evaluation included; NaN when nothing was left to do.
+        Training throughput over all ranks, evaluation included; zero when nothing was left to do.
     """
 
     network: Network

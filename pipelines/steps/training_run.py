@@ -65,7 +65,8 @@ def numbers_of(
         prefix = "test" if who == MODEL else f"test_{who.replace(' ', '_')}"
         numbers |= {f"{prefix}_{name}": value for name, value in scores.items()}
     numbers["best_epoch"] = fitted.fit.best_epoch + 1
-    numbers["windows_per_s"] = fitted.fit.windows_per_s
+    if fitted.fit.windows_per_s:  # none where a resumed training had nothing left to train
+        numbers["windows_per_s"] = fitted.fit.windows_per_s
     return numbers
 
 
