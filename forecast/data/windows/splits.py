@@ -11,41 +11,24 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from forecast.data.windows.candidates import Candidates
-from forecast.errors import ConfigError, DataError
+from forecast.data.windows.part_sizes import (
+    PARTS,
+    Need,
+    Part,
+    part_sizes,
+)
+from forecast.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
     from forecast.data.windows.windows import WindowIndex
 
-Part = float | int | str
-"""Size of a part: a share of the span (float), a count of steps (int) or a duration (str)."""
 Spans = dict[str, "NDArray[np.int64]"]
 """Grid intervals [first, stop) of each part's targets, (R, 2), in order."""
 
-PARTS = ("train", "calibration", "dev", "test")
-HELD_BACK = ("dev", "test", "calibration")
 MOST_BLOCKS = 24
-
-
-class Need(NamedTuple):
-    """The least size of a part whose scores mean something: 4 horizons and 2 main seasons."""
-
-    horizon: int
-    season: int
-
-    @property
-    def steps(self) -> int:
-        """Steps of the longer of the two."""
-        return max(4 * self.horizon, 2 * self.season)
-
-    @property
-    def why(self) -> str:
-        """Which of the two is longer, in words."""
-        return "4 horizons" if self.steps == 4 * self.horizon else "2 main seasons"
 
 
 class Split(NamedTuple):
@@ -125,33 +108,28 @@ def split_windows(
     """
     first, stop = _observed_span(panel)
     asked = {"train": train, "calibration": calibration, "dev": dev, "test": test}
-    sizes, notes = _sizes(panel, stop - first, asked, need=Need(horizon, season or 0))
-    for part in PARTS:
-        _require_two_horizons(part, sizes[part], horizon, stop - first)
+    sizes = part_sizes(panel, stop - first, asked, need=Need(horizon, season or 0))
     if scheme == "blocked":
-        spans = _blocked(first, stop, sizes, horizon, seed)
+        spans = _blocked(first, stop, sizes.steps, horizon, seed)
         held_out = np.concatenate([spans[part] for part in PARTS[1:]])
         train_end = panel.length.copy()
     else:
-        begin = first if isinstance(train, int | str) else stop - sum(sizes.values())
-        spans = _chronological(begin, sizes)
+        begin = first if isinstance(train, int | str) else stop - sum(sizes.steps.values())
+        spans = _chronological(begin, sizes.steps)
         held_out = np.empty((0, 2), dtype=np.int64)
         train_end = np.clip(spans["train"][-1, 1] - panel.start, 0, panel.length)
     windows = Candidates(panel, context_length, horizon, min_observed)
     index = {part: windows.within(spans[part], stride if part == "train" else 1) for part in PARTS}
     for part, found in index.items():
-        if sizes[part] and not len(found.cutoff):
-            raise DataError(_no_windows(part, sizes[part], context_length, min_observed))
+        if sizes.steps[part] and not len(found.cutoff):
+            raise DataError(_no_windows(part, sizes.steps[part], context_length, min_observed))
     return Split(
-        train=index["train"],
-        calibration=index["calibration"],
-        dev=index["dev"],
-        test=index["test"],
+        **index,
         train_end=train_end,
         held_out=held_out,
         spans=spans,
-        warnings=_warnings(sizes, Need(horizon, season or 0)),
-        notes=notes,
+        warnings=sizes.warnings,
+        notes=sizes.notes,
     )
 
 
@@ -183,112 +161,12 @@ def _observed_span(panel: Panel) -> tuple[int, int]:
     return int((panel.start + begin)[has_any].min()), int((panel.start + end)[has_any].max())
 
 
-def _sizes(
-    panel: Panel, span: int, parts: dict[str, Part], *, need: Need
-) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the steps of each part, with calibration taken out of train, and what was enlarged."""
-    shares = {name: part for name, part in parts.items() if isinstance(part, float)}
-    for name, share in shares.items():
-        if not 0.0 <= share < 1.0:
-            raise ConfigError(f"split.{name}: {share} is no share between 0 and 1")
-    whole = [shares[name] for name in ("train", "dev", "test") if name in shares]
-    if len(whole) == 3 and sum(whole) > 1 + 1e-9:
-        raise ConfigError(f"split: {shares} add up to more than the whole; make them 1 together")
-    steps = {name: _steps(panel, part, span) for name, part in parts.items()}
-    held = {name: steps[name] for name in HELD_BACK}
-    growing = [name for name in HELD_BACK if shares.get(name, 0) > 0 and "train" in shares]
-    grown = enlarged(held, growing, need=need, span=span)
-    rest = span - grown["dev"] - grown["test"]
-    if "train" not in shares and steps["train"] > rest:
-        raise DataError(
-            f"the readings span {span} steps, but split.train, dev and test ask for "
-            f"{steps['train'] + span - rest}; make one of them smaller"
-        )
-    train = rest if len(whole) < 3 and "train" in shares else min(steps["train"], rest)
-    if train <= grown["calibration"]:
-        raise DataError(
-            f"the readings span {span} steps: nothing is left for train beside calibration "
-            f"{grown['calibration']}, dev {grown['dev']} and test {grown['test']}; make "
-            "split.calibration, split.dev or split.test smaller"
-        )
-    sizes = {**grown, "train": train - grown["calibration"]}
-    return {name: sizes[name] for name in PARTS}, _notes(held, grown, need)
-
-
-def enlarged(
-    held: dict[str, int], growing: Sequence[str], *, need: Need, span: int
-) -> dict[str, int]:
-    """Enlarge the `growing` parts equally to the steps they need, within half of the span.
-
-    If that is too little for two horizons each, there is no calibration; if it still is, dev and
-    test may take two thirds of the span: seven years of months are enough to forecast one.
-
-    Examples
-    --------
-    >>> enlarged({"dev": 7, "test": 7, "calibration": 14}, ["dev", "test", "calibration"],
-    ...          need=Need(30, 7), span=725)
-    {'dev': 120, 'test': 120, 'calibration': 120}
-    >>> enlarged({"dev": 1, "test": 1, "calibration": 2}, ["dev", "test", "calibration"],
-    ...          need=Need(12, 12), span=84)
-    {'dev': 24, 'test': 24, 'calibration': 0}
-    """
-    without_late = [name for name in growing if name != "calibration"]
-    least = 2 * need.horizon
-    if "calibration" in growing and held["calibration"] < least:
-        held = {**held, "calibration": 0}  # too short to calibrate on
-    for names, top, most in (
-        (growing, need.steps, span // 2),
-        (without_late, need.steps, span // 2),
-        (without_late, least, 2 * span // 3),
-    ):
-        for level in range(top, least - 1, -1):
-            sizes = {
-                name: max(size, level) if name in names else size for name, size in held.items()
-            }
-            if sum(sizes.values()) <= most:
-                return sizes
-    return held
-
-
-def _notes(held: dict[str, int], grown: dict[str, int], need: Need) -> tuple[str, ...]:
-    changed = [name for name in HELD_BACK if grown[name] != held[name]]
-    if not changed:
-        return ()
-    moves = ", ".join(f"{name} {grown[name]} in place of {held[name]}" for name in changed)
-    return (f"split: {moves} steps, for {need.why} ({need.steps}) or as many as train can spare",)
-
-
-def _steps(panel: Panel, part: Part, span: int) -> int:
-    return round(part * span) if isinstance(part, float) else panel.grid.steps(part)
-
-
-def _require_two_horizons(name: str, steps: int, horizon: int, span: int) -> None:
-    if steps >= 2 * horizon or (name == "calibration" and steps == 0):
-        return
-    shorter = f" to {span // 8} steps or fewer" if span >= 8 else "; the readings are too few"
-    raise DataError(
-        f"split.{name}: {steps} of {span} steps are too few for two horizons of {horizon}; set "
-        f"split.{name} to {2 * horizon} steps or more ({2 * horizon / span:.2g} of the whole), or "
-        f"shorten windows.horizon{shorter}"
-    )
-
-
 def _no_windows(name: str, steps: int, context_length: int, min_observed: float) -> str:
     return (
         f"split.{name}: no window in its {steps} steps has both an observed target and "
         f"{min_observed:.0%} of its context of {context_length} observed; lower "
         f"windows.min_observed or windows.context, or enlarge split.{name}"
     )
-
-
-def _warnings(sizes: dict[str, int], need: Need) -> tuple[str, ...]:
-    found = [
-        f"split.{name} holds {sizes[name]} steps, under {need.why} ({need.steps}): its figures are "
-        "uncertain; the rolling backtest of `forecast evaluate` says more"
-        for name in ("dev", "test")
-        if sizes[name] < need.steps
-    ]
-    return tuple(found)
 
 
 def _chronological(begin: int, sizes: dict[str, int]) -> Spans:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from forecast.data.windows.part_sizes import PARTS
 from forecast.data.windows.scaling import fit_scaler
-from forecast.data.windows.splits import PARTS, rolling_origins, split_windows
+from forecast.data.windows.splits import rolling_origins, split_windows
 from forecast.errors import ConfigError, DataError
 from tests.builders import panel_of, ramp_panel
 
