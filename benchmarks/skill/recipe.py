@@ -20,6 +20,7 @@ from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of
 from forecast.models.strategies.segment import Segment
+from forecast.models.strategies.segment_fit import fit_correction_share, fit_linear_path
 from forecast.vocabulary import PointLoss
 
 from .tables import Row, Table, as_tensors
@@ -151,17 +152,15 @@ def train(job: Job) -> Trained:
         rows = thinned(train_index, 12_000)
         cells = job.folds().split(rows)
         batches = {cell: scaled_batches(windows, index) for cell, index in cells.items()}
-        first, *others = segments_of(model)
-        fit = first.fit_linear(batches, scaled_batches(windows, dev), others=others)
+        fit = fit_linear_path(segments_of(model), batches, scaled_batches(windows, dev))
         assert fit is not None
         note = f"{fit.choice}, rmse {fit.error:.4f}"
         print(f"  linear path: {note}, {time.perf_counter() - began:.0f} s", flush=True)
     step = 0
     if job.column != "ridge":
         model, step = descend(job, model, windows, train_index, dev)
-        first, *others = segments_of(model)
         rows = scaled_batches(windows, thinned(job.index("dev"), 700))
-        trust = first.fit_trust(rows, others=others)
+        trust = fit_correction_share(segments_of(model), rows)
         note += f", trust {[round(share, 2) for share in trust]}"
         print(f"  trust {trust}", flush=True)
     seconds = time.perf_counter() - began

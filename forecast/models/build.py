@@ -25,8 +25,8 @@ from forecast.models.strategies.recursive import Recursive
 from forecast.models.strategies.segment import (
     Segment,
     SegmentOptions,
-    default_segment_length,
 )
+from forecast.models.strategies.segment_cuts import default_segment_length
 from forecast.vocabulary import (
     HeadName,
     Kind,

@@ -33,6 +33,7 @@ from forecast.models.linear.choice import PARTS
 from forecast.models.linear.features import WindowTensors
 from forecast.models.linear.output_groups import groups_of
 from forecast.models.network import Network
+from forecast.models.strategies.segment_fit import fit_correction_share, fit_linear_path
 from forecast.models.transfer import freeze, take_weights
 from forecast.training.dev import Objective
 from forecast.training.fit import FitResult, fit, nothing
@@ -294,12 +295,12 @@ def fit_linear(
     train = thin(split.train, most=max(1, rows // max(5, len(groups))))
     most = max(1, min(MOST_FOLDS, room // len(groups)))
     folds = TrainFolds.of(panel, train, horizon=spec.horizon, most=most)
-    fit = segments[0].fit_linear(
+    fit = fit_linear_path(
+        segments,
         {span: scaled(index) for span, index in folds.split(train).items()},
         scaled(thin(split.dev, most=max(1, rows // 5))),
         context_length=count_steps(linear.context, spec.frequency) if linear.context else None,
         groups=groups,
-        others=segments[1:],
     )
     network.folds = folds
     return () if fit else (NOTHING_LINEAR,)
@@ -314,7 +315,7 @@ def fit_trust(forecaster: Forecaster, panel: Panel, dev: WindowIndex) -> None:
     windows = forecaster.spec.windows(panel)
     index = thin(dev, most=MOST_LINEAR_ROWS // 5)
     scaled = (network.scaled(batch) for batch in batches(windows, index, batch_size=256))
-    segments[0].fit_trust(scaled, others=segments[1:])
+    fit_correction_share(segments, scaled)
 
 
 def _continue_from(forecaster: Forecaster, start: Forecaster) -> None:

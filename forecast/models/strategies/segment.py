@@ -8,29 +8,26 @@ Shapes: B batch, L context, H horizon, T targets, P past, K known, D hidden, O h
 W steps per segment, n segments of the context, m segments of the horizon, N candidates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import gcd
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from forecast.data.windows.train_folds import FoldSpan
 from forecast.models.draws import Dropout
 from forecast.models.heads.point_heads import Head
-from forecast.models.linear.choice import LinearFit
 from forecast.models.linear.features import LinearFeatures, WindowTensors
 from forecast.models.linear.known_effect import KnownEffect
 from forecast.models.linear.path import LinearPath, LinearRows
+from forecast.models.recurrent.branching import branched, takes_one_product
 from forecast.models.recurrent.padded_stack import CellOptions, Recurrent, RecurrentState
 from forecast.models.strategies.inputs import TargetCoding, WindowSizes, observed_length
 from forecast.models.strategies.naive import CANDIDATES_PER_SEASON, naive_candidates
+from forecast.models.strategies.segment_cuts import cut_context, cut_horizon, joined_steps
 from forecast.models.strategies.step_effect import StepEffect, shrunk, zeroed
 
-LONGEST_SEGMENT = 48
 LINEAR_LEAD = 4.0
 """Initial logit of the linear path over the naive candidates: it starts with 95 % of the mix."""
 
@@ -48,22 +45,6 @@ class SegmentOptions:
     tabled: int = 0  # number of leading known columns that come from tables, not the calendar
 
 
-def default_segment_length(context_length: int, horizon: int) -> int:
-    """Return the largest common divisor of context and horizon up to 48, if it is at least 4.
-
-    Otherwise 24, or the horizon if that is shorter: the context is then padded in front and the
-    last segment of the horizon cut.
-
-    Examples
-    --------
-    >>> [default_segment_length(720, 96), default_segment_length(168, 24)]
-    [48, 24]
-    """
-    common = gcd(context_length, horizon)
-    divisors = [w for w in range(4, min(common, LONGEST_SEGMENT) + 1) if common % w == 0]
-    return divisors[-1] if divisors else min(24, horizon, context_length)
-
-
 class Segment(nn.Module):
     """A recurrent net over segments of the context, shared by all targets through an embedding.
 
@@ -77,12 +58,11 @@ class Segment(nn.Module):
         forecast_j = center_j + O dropout(h_j)
 
     center is the linear path, or softmax(G h_j) over it and the naive candidates, or the window's
-    location where there is neither. `fit_trust` may reduce each target's correction after
-    training. In the gates, the input term depends only on (target, position) and the state term
-    only on the window, so the whole decode costs one recurrent product.
+    location where there is neither. `fit_correction_share` may reduce each target's correction
+    after training.
     """
 
-    trust: Tensor  # (T,), see `fit_trust`
+    trust: Tensor  # (T,), see `fit_correction_share`
 
     parts = {  # noqa: RUF012 - a constant table of names
         "embedding": ("embed", "embed_missing", "embed_covariates", "static_state", "target"),
@@ -105,7 +85,6 @@ class Segment(nn.Module):
             raise ValueError(
                 f"a segment must hold 1 to {sizes.context_length} steps, the context; found {width}"
             )
-        self.past_segments = -(-sizes.context_length // width)
         self.future_segments = -(-sizes.horizon // width)
         self.embed = nn.Linear(width, hidden)
         self.embed_missing = zeroed(nn.Linear(width, hidden, bias=False))
@@ -117,7 +96,7 @@ class Segment(nn.Module):
         )
         self.position = nn.Parameter(torch.randn(self.future_segments, hidden - hidden // 2))
         self.target = nn.Parameter(torch.randn(sizes.target_count, hidden // 2))
-        self.one_product = cell.cell == "lstm" and cell.is_fused and cell.layers == 1
+        self.one_product = takes_one_product(cell)
         entry = 4 * hidden if self.one_product else hidden
         self.linear_features = LinearFeatures(
             sizes.context_length,
@@ -181,11 +160,15 @@ class Segment(nn.Module):
         scale = self.coding.scale(targets)
         values = (targets - scale.location) / scale.scale
         covariates = past[..., sizes.target_count :]
-        linear = self._linear_forecast(scale.location, values, covariates, known, fold)
+        linear = None  # (B, T, H) in window units
+        if self.linear is not None:
+            linear = self.linear(
+                self.linear_features(scale.location, values, covariates, known), fold
+            )
         steps = self._embed(values, covariates, known, length)
         state = self._encode(steps, static, length)
         hidden = self.dropout(self._decode(state, linear, known[:, sizes.context_length :]))
-        raw = self._steps(self.output(hidden), self.head.size)
+        raw = joined_steps(self.output(hidden), self.head.size, sizes.horizon)
         if self.step_effect is not None:
             raw = raw + self.step_effect(hidden, known[:, sizes.context_length :])
         base = scale.location + effect
@@ -232,70 +215,10 @@ class Segment(nn.Module):
             levels=bool(sizes.past_count) or self.coding.normalization == "none",
         )
 
-    def fit_linear(
-        self,
-        train: Mapping[FoldSpan, Iterable[WindowTensors]],
-        dev: Iterable[WindowTensors],
-        *,
-        context_length: int | None = None,
-        groups: Sequence[slice] = (),
-        others: Sequence["Segment"] = (),
-    ) -> LinearFit | None:
-        """Fit the linear path in closed form to scaled windows; None if there is none to fit.
-
-        The ridge penalties have the least error on held-out folds of train and on `dev`.
-        `context_length` is the number of newest steps to read, all unless set. Windows of train
-        come by the folds they lie in; `groups` of outputs have their own rows, see
-        `output_groups`. `others` are the other members of an ensemble; the path has no random
-        start, so they get copies. Call it before the first optimiser step.
-        """
-        if self.linear is None:
-            return None
-        if self.known_effect is not None:
-            self.known_effect.fit(train)
-        rows = {span: self.linear_rows(part) for span, part in train.items()}
-        fit = self.linear.fit(rows, self.linear_rows(dev), read=context_length, groups=groups)
-        for other in others:
-            other.linear, other.known_effect = deepcopy((self.linear, self.known_effect))
-        return fit
-
     def forget_folds(self) -> None:
         """Drop the per-fold fits, which only training needs."""
         if self.linear is not None:
             self.linear.forget_folds()
-
-    @torch.inference_mode()
-    def fit_trust(
-        self, dev: Iterable[WindowTensors], *, others: Sequence["Segment"] = ()
-    ) -> list[float]:
-        """Set how much of its correction to the linear path each target keeps, 0 to 1.
-
-        The share minimises the squared error on `dev`, in closed form: with r the linear path's
-        error and d the network's correction, sum(d r) / sum(d^2). If the correction does not hold
-        beyond train, the forecast falls back on the linear path. `others` are the other members of
-        an ensemble, with the same linear path: d is then the mean of all corrections, which is less
-        noisy, and all members keep the same share. Call it after training; without a linear path
-        the share stays 1.
-        """
-        if self.linear is None:
-            return self.trust.tolist()
-        members = (self, *others)
-        for member in members:
-            member.trust.fill_(1.0)
-            member.eval()
-        agreement, power = torch.zeros_like(self.trust), torch.zeros_like(self.trust)
-        for past, known, static, target in dev:
-            (rows,) = self.linear_rows([(past, known, static, target)])
-            left = ((rows.target - self.linear(rows.features)) * rows.scale).mT  # (B, H, T)
-            forecasts = [member(past, known, static) for member in members]
-            missed = target - self.head.point(self.head.average(forecasts))
-            correction = torch.where(left.isfinite(), left - missed, 0.0)
-            agreement += (correction * torch.nan_to_num(left)).sum(dim=(0, 1))
-            power += correction.square().sum(dim=(0, 1))
-        share = torch.where(power > 0, agreement / power.clamp(min=1e-30), 1.0).clamp(0.0, 1.0)
-        for member in members:
-            member.trust.copy_(share)
-        return share.tolist()
 
     @torch.no_grad()
     def linear_rows(self, batches: Iterable[WindowTensors]) -> Iterator[LinearRows]:
@@ -309,26 +232,11 @@ class Segment(nn.Module):
             features = self.linear_features(scale.location, values, past[..., count:], known)
             yield LinearRows(features, reduced.mT, scale.scale.mT.contiguous())
 
-    def _linear_forecast(
-        self,
-        location: Tensor,
-        values: Tensor,
-        covariates: Tensor,
-        known: Tensor,
-        fold: Tensor | None,
-    ) -> Tensor | None:
-        """Give the linear path's forecast (B, T, H) in window units."""
-        if self.linear is None:
-            return None
-        features = self.linear_features(location, values, covariates, known)
-        forecast: Tensor = self.linear(features, fold)
-        return forecast
-
     def _embed(
         self, values: Tensor, covariates: Tensor, known: Tensor, length: Tensor | None
     ) -> Tensor:
         """Segments of every target as recurrent steps, (B, T, n, D)."""
-        targets = self._segments(values)
+        targets = cut_context(values, self.options.segment_length)
         targets = targets.reshape(*targets.shape[:2], -1, values.shape[2]).permute(0, 3, 1, 2)
         missing = torch.isnan(targets)
         steps: Tensor = self.embed(torch.nan_to_num(targets))
@@ -338,17 +246,9 @@ class Segment(nn.Module):
             if length is not None:  # skip what lies before the first reading
                 order = torch.arange(values.shape[1], 0, -1, device=values.device)
                 beside = torch.where((order <= length[:, None]).unsqueeze(-1), beside, torch.nan)
-            beside = torch.nan_to_num(self._segments(beside))
+            beside = torch.nan_to_num(cut_context(beside, self.options.segment_length))
             steps = steps + self.embed_covariates(beside).unsqueeze(1)
         return F.relu(steps)
-
-    def _segments(self, channels: Tensor) -> Tensor:
-        """Cut (B, L, C) into (B, n, W · C), padded in front with NaN."""
-        width = self.options.segment_length
-        short = self.past_segments * width - channels.shape[1]
-        if short:
-            channels = F.pad(channels, (0, 0, short, 0), value=torch.nan)
-        return channels.reshape(channels.shape[0], self.past_segments, -1)
 
     def _encode(self, steps: Tensor, static: Tensor, length: Tensor | None) -> RecurrentState:
         """Give the state of every layer after the newest segment; its batch is B · T."""
@@ -364,62 +264,21 @@ class Segment(nn.Module):
 
     def _decode(self, state: RecurrentState, linear: Tensor | None, future: Tensor) -> Tensor:
         """Hidden states of all horizon segments, (B, T, m, D)."""
-        count, segments = self.sizes.target_count, self.future_segments
+        count, width = self.sizes.target_count, self.options.segment_length
         entry = torch.cat(
             [
                 self.position.expand(count, -1, -1),
-                self.target.unsqueeze(1).expand(-1, segments, -1),
+                self.target.unsqueeze(1).expand(-1, self.future_segments, -1),
             ],
             dim=-1,
         )  # (T, m, D)
         moved: Tensor | None = None  # (B, T or 1, m, entry)
         if self.shown is not None and linear is not None:
-            moved = self.shown(self._future_segments(linear.unsqueeze(-1)))
+            moved = self.shown(cut_horizon(linear.unsqueeze(-1), width))
         if self.known_entry is not None:
-            effect = self.known_entry(self._future_segments(torch.nan_to_num(future).unsqueeze(1)))
+            effect = self.known_entry(cut_horizon(torch.nan_to_num(future).unsqueeze(1), width))
             moved = effect if moved is None else moved + effect
-        batch = state.hidden.shape[1] // count
-        if self.one_product and state.carry is not None:
-            return self._lstm_step(entry, moved, state.hidden[0], state.carry[0])
-        inputs = entry if moved is None else entry + moved
-        flat = inputs.expand(batch, -1, -1, -1).reshape(batch * count * segments, 1, -1)
-        many = RecurrentState(
-            state.hidden.repeat_interleave(segments, dim=1),
-            *(
-                None if part is None else part.repeat_interleave(segments, dim=1)
-                for part in state[1:]
-            ),
-        )
-        hidden: Tensor = self.recurrent(flat, many)[0]
-        return hidden.view(batch, count, segments, -1)
-
-    def _lstm_step(
-        self, entry: Tensor, moved: Tensor | None, hidden: Tensor, carry: Tensor
-    ) -> Tensor:
-        """One LSTM step from each window's state (B · T, D) to all segments, (B, T, m, D)."""
-        kernel = self.recurrent.stack.kernel
-        assert isinstance(kernel, nn.LSTM)
-        input_weight, state_weight, input_bias, state_bias = kernel.all_weights[0]
-        from_input = F.linear(entry, input_weight, input_bias)  # (T, m, 4D)
-        from_state = F.linear(hidden, state_weight, state_bias)  # (B · T, 4D), the one product
-        gates = from_input + from_state.view(-1, entry.shape[0], 1, from_state.shape[1])
-        if moved is not None:
-            gates = gates + moved
-        i, f, g, o = gates.chunk(4, dim=-1)
-        before = carry.view(-1, entry.shape[0], 1, carry.shape[1])
-        after = torch.sigmoid(f) * before + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(after)
-
-    def _future_segments(self, channels: Tensor) -> Tensor:
-        """Cut (B, T, H, C) into (B, T, m, W · C), padded behind with 0."""
-        short = self.future_segments * self.options.segment_length - channels.shape[2]
-        padded = F.pad(channels, (0, 0, 0, short))
-        return padded.reshape(*channels.shape[:2], self.future_segments, -1)
-
-    def _steps(self, segments: Tensor, size: int) -> Tensor:
-        """Rearrange (B, T, m, W · size) into steps, (B, H, T, size)."""
-        steps = segments.reshape(*segments.shape[:2], -1, size)[:, :, : self.sizes.horizon]
-        return steps.transpose(1, 2)
+        return branched(self.recurrent, state, entry, moved, one_product=self.one_product)
 
     def _center(self, hidden: Tensor, values: Tensor, linear: Tensor | None) -> Tensor:
         """Give what the network corrects, (B, H, T) in window units."""
@@ -429,8 +288,8 @@ class Segment(nn.Module):
         start = start.expand(len(values), self.sizes.horizon, values.shape[2]).unsqueeze(-1)
         naive = naive_candidates(values, self.sizes.horizon, self.options.seasons)
         candidates = torch.cat([start, naive], dim=-1)
-        weights = self._steps(self.gate(hidden), candidates.shape[-1]).softmax(dim=-1)
-        return (weights * candidates).sum(dim=-1)
+        weights = joined_steps(self.gate(hidden), candidates.shape[-1], self.sizes.horizon)
+        return (weights.softmax(dim=-1) * candidates).sum(dim=-1)
 
 
 def _without_gate(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

@@ -11,7 +11,6 @@ from forecast.data.windows.train_folds import FoldSpan
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.models.linear.output_groups import fill_gaps, output_groups
 from forecast.models.linear.path import LinearPath, LinearRows
-from forecast.models.strategies.segment import Segment
 from forecast.training import fitting
 from forecast.training.fitting import untrained
 from tests.builders import panel_of
@@ -101,6 +100,6 @@ def test_without_any_output_the_path_says_that_it_has_nothing():
 
 
 def test_where_nothing_was_fitted_a_line_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(Segment, "fit_linear", lambda *_, **__: None)
+    monkeypatch.setattr(fitting, "fit_linear_path", lambda *_, **__: None)
     fitted = tiny_fit(tiny_panel(), tmp_path, model=SEGMENT, epochs=1)
     assert fitted.notes == (fitting.NOTHING_LINEAR,)

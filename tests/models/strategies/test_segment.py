@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from forecast.data.windows.train_folds import FoldSpan
+from forecast.models.recurrent.branching import branched
+from forecast.models.recurrent.padded_stack import RecurrentState
 from forecast.models.strategies.naive import naive_candidates
+from forecast.models.strategies.segment_fit import fit_correction_share, fit_linear_path
 from tests.tiny import build_head, build_model
 
 NAN = float("nan")
@@ -69,8 +72,10 @@ def test_a_ramp_is_continued_by_the_linear_path():
     known, static = torch.zeros(40, L + H, 0), torch.zeros(40, 0)
     rows = (windows[:, :L], known, static, windows[:, L:])
     network = model(past=0, known=0, static=0)
-    fit = network.fit_linear(
-        {FoldSpan(0, 0): [tuple(part[:30] for part in rows)]}, [tuple(p[30:] for p in rows)]
+    fit = fit_linear_path(
+        [network],
+        {FoldSpan(0, 0): [tuple(part[:30] for part in rows)]},
+        [tuple(p[30:] for p in rows)],
     )
     assert fit.error < 0.02
     out = network(rows[0][30:], known[30:], static[30:])[..., 0]
@@ -79,7 +84,7 @@ def test_a_ramp_is_continued_by_the_linear_path():
 
 def test_linear_path_is_frozen_and_travels_with_the_state():
     network, other = model(), model(seed=1)
-    network.fit_linear({FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)])
+    fit_linear_path([network], {FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)])
     assert not any(name.startswith("linear.") for name, _ in network.named_parameters())
     assert bool(network.linear.weight.any())
     other.load_state_dict(network.state_dict())
@@ -93,7 +98,7 @@ def test_the_newest_readings_are_held_to_matter_most():
     past = 0.01 * past + level  # every reading is the level
     network = model(past=0, known=0, static=0, normalization="none", seasons=(6,))
     rows = (past, known, static, level.expand(-1, H, -1))
-    network.fit_linear({FoldSpan(0, 0): [rows]}, [rows])
+    fit_linear_path([network], {FoldSpan(0, 0): [rows]}, [rows])
     weight = network.linear.weight[0].abs().mean(-1)
     assert float(weight[-6:].mean()) > 2 * float(weight[:6].mean())
 
@@ -104,7 +109,7 @@ def test_the_stated_error_is_that_of_the_chosen_path():
         return past, known, static, past[:, :, :T].mean(1, keepdim=True) + target.clamp(-2, 2)
 
     network = model(normalization="none")
-    fit = network.fit_linear({FoldSpan(0, 0): [rows(40, 3)]}, [rows(400, 4)])
+    fit = fit_linear_path([network], {FoldSpan(0, 0): [rows(40, 3)]}, [rows(400, 4)])
     rows_dev = next(network.linear_rows([rows(400, 4)]))
     error = (network.linear(rows_dev.features) - rows_dev.target).square().mean().sqrt().item()
     assert error == pytest.approx(fit.error, rel=1e-4)
@@ -112,7 +117,7 @@ def test_the_stated_error_is_that_of_the_chosen_path():
 
 def test_a_stated_linear_context_is_kept_to():
     network = model()
-    network.fit_linear({FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)], context_length=5)
+    fit_linear_path([network], {FoldSpan(0, 0): [batch(64)]}, [batch(seed=2)], context_length=5)
     assert not bool(network.linear.weight[:, : L - 5].any())
     assert bool(network.linear.weight[:, L - 5 : L].any())
 
@@ -129,7 +134,7 @@ def test_trust_is_the_share_of_the_correction_that_helps(head):
         share = torch.tensor([0.3, -0.4])  # the second target is better left alone
         target = linear + share * correction
         target[0, 0, 0] = NAN
-        trust = network.fit_trust([(past, known, static, target)])
+        trust = fit_correction_share([network], [(past, known, static, target)])
         kept = network(past, known, static)
     torch.testing.assert_close(torch.tensor(trust), torch.tensor([0.3, 0.0]), atol=1e-4, rtol=0)
     torch.testing.assert_close(network.head.point(kept), linear + torch.tensor(trust) * correction)
@@ -146,8 +151,10 @@ def test_calendar_phase_enters_the_linear_path():
     known[:, L - 1, 1:3] = torch.cat([angle.sin(), angle.cos()], dim=1)
     target = (2 * angle).sin().unsqueeze(-1).expand(-1, H, T) + past[:, -1:, :T]
     errors = [
-        network.fit_linear(
-            {FoldSpan(0, 0): [(past, known, static, target)]}, [(past, known, static, target)]
+        fit_linear_path(
+            [network],
+            {FoldSpan(0, 0): [(past, known, static, target)]},
+            [(past, known, static, target)],
         ).error
         for network in (with_clock, without)
     ]
@@ -155,7 +162,7 @@ def test_calendar_phase_enters_the_linear_path():
 
 
 def test_a_network_without_linear_path_has_nothing_to_fit():
-    assert model(linear=False).fit_linear({FoldSpan(0, 0): []}, []) is None
+    assert fit_linear_path([model(linear=False)], {FoldSpan(0, 0): []}, []) is None
 
 
 @pytest.mark.parametrize("normalization", ["last", "mean_std"])
@@ -194,9 +201,10 @@ def test_parallel_decode_equals_one_step_of_the_kernel():
     # The same weights through the cell itself: gates moved by W_ih x + e become a bias change.
     kernel = network.recurrent.stack.kernel
     state = torch.randn(B * T, 16), torch.randn(B * T, 16)
+    layers = RecurrentState(*(part[None] for part in state))
     moved = torch.randn(B, T, 3, 64)
     entry = torch.randn(T, 3, 16)
-    hidden = network._lstm_step(entry, moved, *state)
+    hidden = branched(network.recurrent, layers, entry, moved, one_product=True)
     cell = torch.nn.LSTMCell(16, 16)
     for b in range(B):
         for t in range(T):
@@ -255,7 +263,7 @@ def test_learns_what_the_linear_path_cannot():
         past, known, static, _ = batch(256, past=0, known=0, static=0, seed=seed)
         return past, known, static, past[:, -1:, :T].abs().expand(-1, H, -1)
 
-    network.fit_linear({FoldSpan(0, 0): [rows(1)]}, [rows(2)])
+    fit_linear_path([network], {FoldSpan(0, 0): [rows(1)]}, [rows(2)])
     held = rows(3)
     before = network.head.loss(network(*held[:3]), held[3]).item()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
