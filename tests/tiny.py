@@ -9,7 +9,8 @@ from forecast.forecasting.spec import Spec
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head as head_from
 from forecast.models.build import build_model as model_from
-from forecast.training.fitting import fit_forecaster, untrained
+from forecast.training.fitting import fit_forecaster
+from forecast.training.untrained import untrained
 from forecast.vocabulary import DECILES
 from tests.builders import sine_panel
 

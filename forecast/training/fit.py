@@ -1,7 +1,6 @@
-"""Fits a network to the train windows and gives it back with its best weights.
+"""Fits a network to the train windows and returns it with the weights of its best epoch.
 
-It resumes after a kill when the same folder is given, and neither builds networks, nor
-calibrates, nor knows how forecasts are judged beside the one metric.
+Given the same folder, it resumes after a kill.
 """
 
 import signal
@@ -99,14 +98,12 @@ def fit(
     make_windows
         Gives the windows on this rank's device.
     train, dev
-        Windows whose loss is minimised, and those that choose the epoch.
+        Windows whose loss is minimised, and those that choose the epoch by `objective`.
     settings
         The `training` section.
-    objective
-        The one metric.
     folder
-        Of the checkpoints of exactly this run: same data, same settings. What an interrupted run
-        left there is continued, but for damaged checkpoints; `forget` removes it.
+        Of the checkpoints of exactly this run: same data, same settings. An interrupted run is
+        continued from its last undamaged checkpoint; `forget` removes them.
     keep_epoch
         Stop after this epoch of the schedule, whatever dev says, and keep its weights.
     on_epoch, on_step
@@ -123,23 +120,9 @@ def fit(
     TrainingStoppedError
         On Ctrl-C; the folder then holds the last whole epoch.
     """
-    _gather_ranks(settings)
-    epochs = settings.epochs if keep_epoch is None else keep_epoch + 1
     patience = settings.patience if keep_epoch is None else settings.epochs
-    trainer = build_trainer(
-        epochs=epochs,
-        patience=patience,
-        folder=folder,
-        gradient_clip=settings.gradient_clip,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        nodes=settings.nodes,
-        strategy=settings.strategy,
-        precision=settings.precision,
-        on_step=on_step,
-    )
-    if settings.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu":
-        _require_bfloat16(network)
+    trainer = _trainer(settings, folder, patience, keep_epoch=keep_epoch, on_step=on_step)
+    _require_precision(settings, network, trainer.strategy.root_device)
     module = _module(
         network,
         make_windows(trainer.strategy.root_device),
@@ -152,8 +135,31 @@ def fit(
     began = time.perf_counter()
     resumed = _run(trainer, module, folder, patience)
     seconds = time.perf_counter() - began
-    shown = (len(module.history) - resumed) * module.loader.windows_per_epoch
-    return _result(module, folder, resumed, shown / seconds, keep_epoch=keep_epoch)
+    return _result(module, folder, resumed, seconds, keep_epoch=keep_epoch)
+
+
+def _trainer(
+    settings: Training,
+    folder: Path,
+    patience: int,
+    *,
+    keep_epoch: int | None,
+    on_step: Callable[[int], None] | None,
+) -> Any:
+    """Start the processes of further devices, and return Lightning's trainer for all of them."""
+    _gather_ranks(settings)
+    return build_trainer(
+        epochs=settings.epochs if keep_epoch is None else keep_epoch + 1,
+        patience=patience,
+        folder=folder,
+        gradient_clip=settings.gradient_clip,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        nodes=settings.nodes,
+        strategy=settings.strategy,
+        precision=settings.precision,
+        on_step=on_step,
+    )
 
 
 def _module(
@@ -199,9 +205,11 @@ def _module(
     )
 
 
-def _require_bfloat16(network: Network) -> None:
+def _require_precision(settings: Training, network: Network, device: torch.device) -> None:
     """Refuse bfloat16 on processors without AVX-512 where torch's own LSTM would need it."""
-    has_lstm = any(isinstance(one, torch.nn.LSTM) for one in network.modules())
+    if settings.precision != "bf16-mixed" or device.type != "cpu":
+        return
+    has_lstm = any(isinstance(module, torch.nn.LSTM) for module in network.modules())
     if has_lstm and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         raise ConfigError(
             "training.precision: bf16-mixed needs a GPU or a processor with AVX-512, and this one "
@@ -260,7 +268,7 @@ def _result(
     module: TrainingModule,
     folder: Path,
     resumed: int,
-    windows_per_s: float,
+    seconds: float,
     *,
     keep_epoch: int | None,
 ) -> FitResult:
@@ -273,6 +281,7 @@ def _result(
             f"no epoch gave a finite {module.dev.objective.metric} on dev; is the dev part all "
             "missing, or training.learning_rate too large?"
         )
+    done = len(module.history) - resumed
     chosen = (best_epoch(scores) or 0) if keep_epoch is None else keep_epoch
     return FitResult(
         network=module.kept.cpu().eval().requires_grad_(requires_grad=False),
@@ -280,5 +289,5 @@ def _result(
         best_epoch=chosen,
         best_score=scores[chosen],
         resumed_epoch=resumed,
-        windows_per_s=windows_per_s,
+        windows_per_s=done * module.loader.windows_per_epoch / seconds,
     )

@@ -9,7 +9,7 @@ import torch
 
 from forecast.config.modelling import Model
 from forecast.forecasting.spec import Spec
-from forecast.training.fitting import architecture_of, head_of
+from forecast.training.untrained import architecture_of, head_of
 from forecast.vocabulary import Kind
 from tests.builders import sine_panel
 from tests.tiny import MODEL, SPEC, build_head, build_model, tiny_fit, tiny_split

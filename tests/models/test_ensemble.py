@@ -9,7 +9,9 @@ from forecast.errors import ModelError
 from forecast.forecasting.forecaster import Forecaster
 from forecast.models.ensemble import Ensemble, members_of
 from forecast.models.heads.point_heads import Head
-from forecast.training.fitting import fit_forecaster, fit_linear, fit_trust, start_from
+from forecast.training.closed_form import fit_linear, fit_trust
+from forecast.training.fitting import fit_forecaster
+from forecast.training.start_weights import start_from
 from tests.tiny import (
     MODEL,
     TRAINING,

@@ -11,7 +11,7 @@ from forecast.config.modelling import Model
 from forecast.data.windows.calendar import calendar_names
 from forecast.forecasting.from_config import spec_of
 from forecast.models.build import build_head, build_model
-from forecast.training.fitting import architecture_of, head_of
+from forecast.training.untrained import architecture_of, head_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "family").glob("*.yaml"))

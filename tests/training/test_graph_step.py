@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.config.modelling import Model
-from forecast.training.fitting import fit_linear
+from forecast.training.closed_form import fit_linear
 from forecast.training.graph_step import TrainStep
 from forecast.training.loader import WindowLoader
 from forecast.training.module import Optimisation

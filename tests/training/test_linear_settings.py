@@ -2,7 +2,7 @@
 
 import torch
 
-from forecast.training import fitting
+from forecast.training import closed_form
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_panel, tiny_split, tiny_untrained
 
 SEGMENT = MODEL.model_copy(update={"kind": "segment"})
@@ -40,8 +40,8 @@ def test_where_memory_is_short_fewer_folds_are_told_apart(monkeypatch):
     for cells in (100, 6, 1):
         forecaster = tiny_untrained(panel, model=SEGMENT)
         size = forecaster.network.model.linear.sums_size
-        monkeypatch.setattr(fitting, "LINEAR_MEMORY", cells * size)
-        fitting.fit_linear(forecaster, panel, split, SEGMENT.linear)
+        monkeypatch.setattr(closed_form, "LINEAR_MEMORY", cells * size)
+        closed_form.fit_linear(forecaster, panel, split, SEGMENT.linear)
         found.append(forecaster.network.folds.total)
         path = forecaster.network.model.linear
         assert bool(path.weight.any())
@@ -54,7 +54,7 @@ def test_windows_of_train_are_judged_by_the_fit_without_their_fold_later_ones_by
     split = tiny_split(panel)
     model = SEGMENT.model_copy(update={"ensemble": 2})
     forecaster = tiny_untrained(panel, model=model)
-    fitting.fit_linear(forecaster, panel, split, model.linear)
+    closed_form.fit_linear(forecaster, panel, split, model.linear)
     network = forecaster.network.eval()
     windows = SPEC.windows(panel)
     early, late = (

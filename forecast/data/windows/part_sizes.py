@@ -82,8 +82,9 @@ def enlarged(
 ) -> dict[str, int]:
     """Enlarge the `growing` parts equally to the steps they need, within half of the span.
 
-    If that is too little for two horizons each, there is no calibration; if it still is, dev and
-    test may take two thirds of the span: seven years of months are enough to forecast one.
+    What they need is 4 horizons or 2 main seasons, and train keeps the other half. If that is too
+    little for two horizons each, there is no calibration; if it still is, dev and test may take
+    two thirds of the span: seven years of months are enough to forecast one.
 
     Examples
     --------

@@ -83,9 +83,7 @@ def split_windows(
     train, dev, test, calibration
         Shares of the span, steps or durations; `calibration` is taken from train. If `dev` or
         `test` is not a share, a `train` share stands for whatever they leave. A `train` in steps
-        starts with the data; otherwise `test` ends with it. A share under 4 horizons or 2 main
-        seasons becomes that long, as far as train keeps half of the span (a third, where two
-        horizons need it), see `enlarged`.
+        starts with the data; otherwise `test` ends with it. Small shares grow, see `enlarged`.
     scheme
         `chronological`: train, calibration (the end of train), dev, test in this order.
         `blocked`: calibration, dev and test are blocks drawn from the whole span, train the rest.
@@ -94,10 +92,8 @@ def split_windows(
     min_observed
         Least share of the context's steps with an observed target. A window below it, or without
         any observed target in its horizon, is left out.
-    season
-        Steps of the main season; a part should hold two of them, and 4 horizons.
-    seed
-        Of the random blocks.
+    season, seed
+        Steps of the main season, of which a part should hold two; seed of the random blocks.
 
     Raises
     ------
@@ -111,18 +107,12 @@ def split_windows(
     sizes = part_sizes(panel, stop - first, asked, need=Need(horizon, season or 0))
     if scheme == "blocked":
         spans = _blocked(first, stop, sizes.steps, horizon, seed)
-        held_out = np.concatenate([spans[part] for part in PARTS[1:]])
-        train_end = panel.length.copy()
     else:
-        begin = first if isinstance(train, int | str) else stop - sum(sizes.steps.values())
-        spans = _chronological(begin, sizes.steps)
-        held_out = np.empty((0, 2), dtype=np.int64)
-        train_end = np.clip(spans["train"][-1, 1] - panel.start, 0, panel.length)
+        spans = _chronological(first, stop, sizes.steps, at_start=isinstance(train, int | str))
+    train_end, held_out = _rows_of_train(panel, spans, scheme)
     windows = Candidates(panel, context_length, horizon, min_observed)
     index = {part: windows.within(spans[part], stride if part == "train" else 1) for part in PARTS}
-    for part, found in index.items():
-        if sizes.steps[part] and not len(found.cutoff):
-            raise DataError(_no_windows(part, sizes.steps[part], context_length, min_observed))
+    _require_windows(index, sizes.steps, context_length, min_observed)
     return Split(
         **index,
         train_end=train_end,
@@ -161,15 +151,31 @@ def _observed_span(panel: Panel) -> tuple[int, int]:
     return int((panel.start + begin)[has_any].min()), int((panel.start + end)[has_any].max())
 
 
-def _no_windows(name: str, steps: int, context_length: int, min_observed: float) -> str:
-    return (
-        f"split.{name}: no window in its {steps} steps has both an observed target and "
-        f"{min_observed:.0%} of its context of {context_length} observed; lower "
-        f"windows.min_observed or windows.context, or enlarge split.{name}"
-    )
+def _require_windows(
+    index: dict[str, WindowIndex], sizes: dict[str, int], context_length: int, min_observed: float
+) -> None:
+    for part, found in index.items():
+        if sizes[part] and not len(found.cutoff):
+            raise DataError(
+                f"split.{part}: no window in its {sizes[part]} steps has both an observed target "
+                f"and {min_observed:.0%} of its context of {context_length} observed; lower "
+                f"windows.min_observed or windows.context, or enlarge split.{part}"
+            )
 
 
-def _chronological(begin: int, sizes: dict[str, int]) -> Spans:
+def _rows_of_train(
+    panel: Panel, spans: Spans, scheme: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `train_end` and `held_out` of a `Split`."""
+    if scheme == "blocked":
+        return panel.length.copy(), np.concatenate([spans[part] for part in PARTS[1:]])
+    train_end = np.clip(spans["train"][-1, 1] - panel.start, 0, panel.length)
+    return train_end, np.empty((0, 2), dtype=np.int64)
+
+
+def _chronological(first: int, stop: int, sizes: dict[str, int], *, at_start: bool) -> Spans:
+    """Place the parts one after the other, at the start of the span or at its end."""
+    begin = first if at_start else stop - sum(sizes.values())
     edges = begin + np.cumsum([0, *(sizes[part] for part in PARTS)])
     return {part: edges[None, i : i + 2].astype(np.int64) for i, part in enumerate(PARTS)}
 

@@ -11,8 +11,8 @@ from forecast.data.windows.train_folds import FoldSpan
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.models.linear.output_groups import fill_gaps, output_groups
 from forecast.models.linear.path import LinearPath, LinearRows
-from forecast.training import fitting
-from forecast.training.fitting import untrained
+from forecast.training import closed_form
+from forecast.training.untrained import untrained
 from tests.builders import panel_of
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_panel
 
@@ -77,7 +77,7 @@ def test_readings_by_day_only_are_forecast_by_the_linear_path():
     spec = replace(SPEC, context_length=48, horizon=24, season=24, min_observed=0.2)
     forecaster = untrained(panel, split_of(panel, 48, 24), spec, model=SEGMENT, seed=0)
     split = split_of(panel, 48, 24)
-    assert fitting.fit_linear(forecaster, panel, split, SEGMENT.linear) == ()
+    assert closed_form.fit_linear(forecaster, panel, split, SEGMENT.linear) == ()
     path = forecaster.network.model.linear
     assert bool(path.weight.any(dim=1).all())  # of every step
     point = forecaster.predict(panel, split.test).point
@@ -100,6 +100,6 @@ def test_without_any_output_the_path_says_that_it_has_nothing():
 
 
 def test_where_nothing_was_fitted_a_line_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "fit_linear_path", lambda *_, **__: None)
+    monkeypatch.setattr(closed_form, "fit_linear_path", lambda *_, **__: None)
     fitted = tiny_fit(tiny_panel(), tmp_path, model=SEGMENT, epochs=1)
-    assert fitted.notes == (fitting.NOTHING_LINEAR,)
+    assert fitted.notes == (closed_form.NOTHING_LINEAR,)
