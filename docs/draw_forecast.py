@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from forecast.config import load_config
-from forecast.forecasting.forecast_files import read_forecasts
+from forecast.forecasting.stored_forecasts import read_forecasts
 from pipelines.jobs import predict
 
 CUTOFF = pd.Timestamp("2013-12-28T22:00:00Z")

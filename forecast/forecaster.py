@@ -19,7 +19,7 @@ from forecast.data.panel.frame_times import FrameTimes
 from forecast.data.panel.from_frame import panel_by_rules
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.frame_backtest import FrameBacktest, backtest_windows
-from forecast.forecasting.forecast_files import quantile_columns
+from forecast.forecasting.forecast_table import quantile_columns
 from forecast.forecasting.forecaster import Forecaster as Trained
 from forecast.forecasting.from_config import panel_spec
 from forecast.training.allocator import keep_freed_memory

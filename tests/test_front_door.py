@@ -9,7 +9,7 @@ import pytest
 
 from forecast import Forecaster
 from forecast.errors import ConfigError, DataError, ModelError
-from forecast.forecasting.forecast_files import read_forecasts
+from forecast.forecasting.stored_forecasts import read_forecasts
 from tests.conftest import run_cli
 
 SETTINGS = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from forecast.evaluation import metrics as m
 from forecast.evaluation.backtest import Backtest, interval_of, per_step
-from forecast.forecasting.forecast_files import quantile_columns
+from forecast.forecasting.forecast_table import quantile_columns
 
 if TYPE_CHECKING:
     import pandas as pd

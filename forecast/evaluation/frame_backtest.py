@@ -15,7 +15,7 @@ from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.backtest import Backtest, run_backtest, score_table
 from forecast.evaluation.beside import MODEL, simple_forecasts
-from forecast.forecasting.forecast_files import Provenance, forecast_table
+from forecast.forecasting.forecast_table import Provenance, forecast_table
 from forecast.forecasting.from_config import split_of
 
 if TYPE_CHECKING:

@@ -1,103 +1,31 @@
-"""Forecast files: one folder a cutoff, written whole or not at all, the same bytes every time.
+"""Writes forecast files: a folder per cutoff, whole or not at all, the same bytes every time.
 
 `<root>/cutoff=2013-12-30T23-00Z/part-00000.parquet` with `_SUCCESS.json`. Several processes write
 one part each; the first checks that every (series, target, step) is there exactly once before
-the folder gets its name. Nothing here computes a forecast.
+the folder gets its name.
 """
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from forecast.data.panel import Panel
-from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
-from forecast.forecasting.fallback import join_flags
+from forecast.forecasting.forecast_table import Provenance
 from forecast.forecasting.published import SUCCESS, made_by_us, read_success, staging_folder
 from forecast.forecasting.row_files import KEYS, Format, is_each_once, read_rows, write_rows
+from forecast.forecasting.spreadsheet_safe import SAFE, with_apostrophes
 from forecast.whole_files import checksum, faults_of, publish_folder, read_object, write_whole
 
-SAFE = "spreadsheet_safe"  # key of the success file: ids have apostrophes before them
-TEXTS = ("unique_id", "target")
-
 _WAIT_S = 600.0  # for the parts of other processes
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where forecasts come from: part of every row, or of the success file."""
-
-    model_version: str = ""
-    run_id: str = ""
-    config_fingerprint: str = ""
-    data_fingerprint: str = ""
-    condition: str = ""  # of what holds only for now, such as which series are stale
-
-
-def forecast_table(forecast: Forecast, panel: Panel, provenance: Provenance) -> pa.Table:
-    """Return forecasts as rows in order of window, target and step."""
-    n, horizon, targets = forecast.point.shape
-    rows = n * targets * horizon
-
-    def by_row(values: Any) -> Any:
-        """Bring (N, H, T) into row order."""
-        return np.ascontiguousarray(np.swapaxes(values, 1, 2)).reshape(rows)
-
-    newest = panel.start[forecast.series] + forecast.cutoff - 1  # (N,) grid index of the cutoff
-    step = np.arange(1, horizon + 1)
-    ds = np.repeat(panel.grid.time(newest[:, None] + step)[:, None], targets, axis=1)
-    per_window = horizon * targets
-    ids = np.repeat(np.array(panel.series_ids, object)[forecast.series], per_window)
-    columns = {
-        "unique_id": pa.array(ids, pa.string()),
-        "ds": _stamps(ds.reshape(rows)),
-        "target": pa.array(
-            np.tile(np.repeat(np.array(panel.targets, object), horizon), n), pa.string()
-        ),
-        "cutoff": _stamps(np.repeat(panel.grid.time(newest), per_window)),
-        "step": pa.array(np.tile(step, n * targets), pa.int32()),
-        "y_hat": pa.array(by_row(forecast.point), pa.float32()),
-    }
-    for position, level in enumerate(forecast.levels):
-        values = by_row(forecast.quantiles[..., position])
-        columns[f"q{level:g}"] = pa.array(values, pa.float32())
-    columns["model_version"] = pa.repeat(pa.scalar(provenance.model_version), rows)
-    columns["run_id"] = pa.repeat(pa.scalar(provenance.run_id), rows)
-    columns["flag"] = pa.array(by_row(_step_flags(forecast)).astype(object), pa.string())
-    return pa.table(columns)
-
-
-def _step_flags(forecast: Forecast) -> NDArray[np.str_]:
-    """Give the flag of each step (N, H, T)."""
-    flag = np.repeat(forecast.flag[:, None], forecast.point.shape[1], axis=1)
-    if forecast.never is None or not forecast.never.any():
-        return flag
-    return np.where(forecast.never, join_flags(flag, "never_observed"), flag)
-
-
-def _stamps(time_ns: Any) -> pa.Array:
-    return pa.array(time_ns // 1000, pa.timestamp("us", tz="UTC"))
-
-
-def quantile_columns(names: Iterable[object]) -> list[str]:
-    """Return the columns that hold quantiles, in their order.
-
-    >>> quantile_columns(["ds", "y_hat", "q0.1", "q0.9", "quality"])
-    ['q0.1', 'q0.9']
-    """
-    return [str(name) for name in names if re.fullmatch(r"q\d[\d.e-]*", str(name))]
 
 
 def cutoff_name(cutoff_ns: int) -> str:
@@ -202,7 +130,7 @@ class CutoffFolder:
                 raise
 
     def _cells(self, table: pa.Table) -> pa.Table:
-        return _with_apostrophes(table) if self._is_safe else table
+        return with_apostrophes(table) if self._is_safe else table
 
     def _clear(self, scratch: Path) -> None:
         """Remove a part that could not be written, and folders that were made for it alone."""
@@ -310,69 +238,3 @@ class CutoffFolder:
 
     def _marker(self, rank: int) -> Path:
         return self._staging / f"part-{rank:05d}.done"
-
-
-def read_forecasts(path: Path) -> pa.Table:
-    """Return the forecasts of one cutoff's folder, all parts in order."""
-    return pa.concat_tables(forecast_rows(path))
-
-
-def forecast_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield the forecasts of one cutoff's folder in order, some at a time."""
-    success = read_success(path)
-    is_quoted = success["format"] == "csv" and success.get(SAFE)
-    for name in sorted(success["checksums"]):
-        for table in read_rows(path / name, success["format"], columns):
-            yield _without_apostrophes(table) if is_quoted else table
-
-
-def _with_apostrophes(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before the texts that a spreadsheet would take for a formula.
-
-    Texts that begin with one get a second, so that each can be taken off again.
-    """
-    for name in TEXTS:
-        column = table[name]
-        is_formula = pc.match_substring_regex(column, r"^['=+\-@\t\r]")
-        quoted = pc.binary_join_element_wise("'", column, "")
-        table = table.set_column(
-            table.schema.get_field_index(name), name, pc.if_else(is_formula, quoted, column)
-        )
-    return table
-
-
-def _without_apostrophes(table: pa.Table) -> pa.Table:
-    for name in set(TEXTS).intersection(table.column_names):
-        plain = pc.replace_substring_regex(table[name], pattern="^'", replacement="")
-        table = table.set_column(table.schema.get_field_index(name), name, plain)
-    return table
-
-
-def first_rows(path: Path, count: int) -> list[dict[str, Any]]:
-    """Return the first rows of a cutoff's folder."""
-    kept: list[pa.Table] = []
-    for table in forecast_rows(path):
-        kept.append(table.slice(0, count - sum(one.num_rows for one in kept)))
-        if sum(one.num_rows for one in kept) == count:
-            break
-    rows: list[dict[str, Any]] = pa.concat_tables(kept).to_pylist()
-    return rows
-
-
-def flagged_series(path: Path) -> dict[str, list[str]]:
-    """Return which series of a cutoff's folder have a flag, by flag, both in order."""
-    keys = ["flag", "unique_id"]
-    found = [
-        rows.filter(pc.not_equal(rows["flag"], "")).group_by(keys).aggregate([])
-        for rows in forecast_rows(path, keys)
-    ]
-    pairs = (
-        pa.concat_tables(found)
-        .group_by(keys)
-        .aggregate([])
-        .sort_by([(k, "ascending") for k in keys])
-    )
-    names: dict[str, list[str]] = {}
-    for flag, name in zip(pairs["flag"].to_pylist(), pairs["unique_id"].to_pylist(), strict=True):
-        names.setdefault(flag, []).append(name)
-    return names

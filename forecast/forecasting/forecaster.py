@@ -285,7 +285,7 @@ class Forecaster:
 
     def forecast_newest(self, panel: Panel) -> "pd.DataFrame":
         """Forecast what follows the newest reading of a panel, as `forecast` does of a frame."""
-        from forecast.forecasting.forecast_files import Provenance, forecast_table
+        from forecast.forecasting.forecast_table import Provenance, forecast_table
 
         panel = replace(panel, categories=dict(self.spec.categories))
         answer = self.predict(panel, index_at(panel, newest_cutoff(panel)))

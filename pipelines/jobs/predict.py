@@ -15,17 +15,12 @@ import numpy as np
 
 from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ConfigError, DataError, ForecastError, ModelError, TrackingError
-from forecast.forecasting.forecast_files import (
-    SAFE,
-    CutoffFolder,
-    Provenance,
-    first_rows,
-    flagged_series,
-    forecast_table,
-    quantile_columns,
-)
+from forecast.forecasting.forecast_files import CutoffFolder
+from forecast.forecasting.forecast_table import Provenance, forecast_table, quantile_columns
 from forecast.forecasting.published import SUCCESS, read_success, remove_stale_staging
 from forecast.forecasting.spec import index_at
+from forecast.forecasting.spreadsheet_safe import SAFE
+from forecast.forecasting.stored_forecasts import first_rows, flagged_series
 from forecast.ranks import Group, group
 from forecast.ranks.store import agree
 from forecast.text import decimals_of

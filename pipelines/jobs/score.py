@@ -128,8 +128,8 @@ def update(
     older ones keep their scores.
     """
     from forecast.evaluation.live_scores import COLUMNS, merge_scores, score_forecasts
-    from forecast.forecasting.forecast_files import read_forecasts
     from forecast.forecasting.published import SUCCESS
+    from forecast.forecasting.stored_forecasts import read_forecasts
 
     settled = newest - pd.Timedelta(seconds=duration_s(config.monitor.window))
     settled -= config.horizon * pd.Timedelta(seconds=duration_s(config.data.frequency))

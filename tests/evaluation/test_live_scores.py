@@ -9,7 +9,7 @@ import pytest
 from forecast.data.windows.windows import WindowIndex
 from forecast.evaluation import live_scores as r
 from forecast.evaluation.naive_baselines import Naive
-from forecast.forecasting.forecast_files import Provenance, forecast_table
+from forecast.forecasting.forecast_table import Provenance, forecast_table
 from tests.builders import panel_of
 
 H = 4

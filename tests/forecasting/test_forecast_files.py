@@ -10,17 +10,11 @@ import pytest
 from forecast.data.windows.predictor import Forecast
 from forecast.errors import DataError
 from forecast.forecasting import row_files
-from forecast.forecasting.forecast_files import (
-    CutoffFolder,
-    Provenance,
-    cutoff_name,
-    first_rows,
-    flagged_series,
-    forecast_table,
-    read_forecasts,
-)
+from forecast.forecasting.forecast_files import CutoffFolder, cutoff_name
+from forecast.forecasting.forecast_table import Provenance, forecast_table
 from forecast.forecasting.published import SUCCESS, forecast_faults, remove_stale_staging
 from forecast.forecasting.row_files import is_each_once
+from forecast.forecasting.stored_forecasts import first_rows, flagged_series, read_forecasts
 from tests.builders import panel_of
 from tests.killed import full_disk, killed, killed_at
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.windows.windows import WindowIndex
-from forecast.forecasting.forecast_files import Provenance, forecast_table
+from forecast.forecasting.forecast_table import Provenance, forecast_table
 from forecast.forecasting.own_history import OwnHistory
 from tests.builders import panel_of
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_untrained
