@@ -45,6 +45,11 @@ def forward(network: Network, batch: Batch, levels: Sequence[float]) -> Raw:
     return Raw(*(_joined(each, counts)[place] for each in zip(*parts, strict=True)))
 
 
+def forward_points(network: Network, batch: Batch, levels: Sequence[float]) -> Tensor:
+    """Forecast the points (B, H, T) of a batch, on its device."""
+    return torch.from_numpy(forward(network, batch, levels).point).to(batch.past.device)
+
+
 def _joined(parts: Sequence[Tensor], counts: Sequence[int]) -> NDArray[np.float32]:
     kept = [part[:count] for part, count in zip(parts, counts, strict=True)]
     return torch.cat(kept).float().cpu().numpy()

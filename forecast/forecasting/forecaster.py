@@ -9,8 +9,7 @@ import platform
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,43 +20,26 @@ from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import Batch, WindowIndex, Windows, slices
+from forecast.data.windows.windows import Batch, WindowIndex
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
-from forecast.forecasting.bridge import bridged
 from forecast.forecasting.calibration import Calibration
-from forecast.forecasting.even_forward import Raw, forward, side_by_side
+from forecast.forecasting.even_forward import Raw, forward, forward_points
 from forecast.forecasting.fallback import (
-    Answer,
-    Climate,
-    Seen,
-    flags,
     join_flags,
-    replace_unusable,
-    settled,
-    widened,
 )
-from forecast.forecasting.hardship import Hardship, hardship_of
 from forecast.forecasting.in_parts import in_parts
 from forecast.forecasting.label_codes import in_codes_of, unseen
-from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.rolling_intervals import corrected
 from forecast.forecasting.spec import Spec, index_at
 from forecast.forecasting.spread_factors import recentred
-from forecast.forecasting.suspect import flag_outliers, flag_stuck, outliers
+from forecast.forecasting.window_answers import WindowAnswers
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class _Source(NamedTuple):
-    """Where windows are gathered, and what lies before them."""
-
-    windows: Windows
-    history: OwnHistory
 
 
 @dataclass(frozen=True)
@@ -103,27 +85,33 @@ class Forecaster:
         """
         spec = self.spec
         spec.check(panel)
-        source = self._source(in_codes_of(panel, spec.categories))
+        panel_in_codes = in_codes_of(panel, spec.categories)
+        answers = WindowAnswers(
+            self.network, spec, self.scaler, self.calibration, panel=panel_in_codes
+        )
 
         def some(part: WindowIndex) -> Forecast:
-            answer = self._corrected(source, part, batch_size=batch_size)
+            answer = self._corrected(answers, part, batch_size=batch_size)
             return replace(answer, flag=self._flag(answer.flag, panel, part))
 
         values = spec.horizon * len(spec.targets) * len(spec.levels)
         return in_parts(some, index, values=values)
 
-    def _corrected(self, source: "_Source", index: WindowIndex, *, batch_size: int) -> Forecast:
+    def _corrected(
+        self, answers: WindowAnswers, index: WindowIndex, *, batch_size: int
+    ) -> Forecast:
         """Forecast windows, calibrated and corrected by each series' own past, within bounds."""
         spec = self.spec
 
         def calibrated(_: Panel, part: WindowIndex, *, batch_size: int = 128) -> Forecast:
-            return self._calibrated(source, part, batch_size=batch_size)
+            return answers.calibrated(part, batch_size=batch_size)
 
-        answer = self._calibrated(source, index, batch_size=batch_size)
+        answer = answers.calibrated(index, batch_size=batch_size)
         quantiles = answer.quantiles
         if self.calibration is not None and len(spec.levels):
-            panel = source.windows.panel
-            moved = corrected(calibrated, self.calibration, spec, panel=panel, answer=answer)
+            moved = corrected(
+                calibrated, self.calibration, spec, panel=answers.panel, answer=answer
+            )
             moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
             is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
             kept = is_fallback[:, None] | (quantiles[..., 0] == quantiles[..., -1])  # (N, H, T)
@@ -140,8 +128,8 @@ class Forecaster:
         return forward(self.network, batch, self.spec.levels)
 
     def point(self, batch: Batch) -> Tensor:
-        """Forecast the points (N, H, T) of one batch, on its device."""
-        return torch.from_numpy(self.raw(batch).point).to(batch.past.device)
+        """Forecast the points (N, H, T) of one batch by the network, on its device."""
+        return forward_points(self.network, batch, self.spec.levels)
 
     def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
         """Add to the flags (N, T) the columns whose labels in a window were not in training."""
@@ -156,96 +144,6 @@ class Forecaster:
         for name, hits in found.items():
             flag = np.where(hits[:, None], join_flags(flag, f"unseen:{name}"), flag)
         return flag
-
-    def _source(self, panel: Panel) -> "_Source":
-        spec = self.spec
-        return _Source(
-            spec.windows(panel, self.network.past_scale.device),
-            OwnHistory(panel, horizon=spec.horizon, season=spec.season),
-        )
-
-    def _calibrated(self, source: "_Source", index: WindowIndex, *, batch_size: int) -> Forecast:
-        """Forecast windows calibrated by the bundle alone, not yet cut to bounds."""
-        spec, (windows, history) = self.spec, source
-
-        def answered(part: tuple[torch.Tensor, torch.Tensor]) -> tuple[Answer, Past]:
-            batch = windows.gather(*part)
-            past = history.of(*_positions(batch), _past_targets(batch))
-            return self._answer(windows, batch, past), past
-
-        found = side_by_side(
-            answered, slices(index, batch_size), on_gpu=windows.device.type != "cpu"
-        )
-        answers = [answer for answer, _ in found]
-        never = [past.never for _, past in found]
-        return Forecast(
-            series=np.asarray(index.series),
-            cutoff=np.asarray(index.cutoff),
-            point=np.concatenate([one.point for one in answers]),
-            quantiles=np.concatenate([one.quantiles for one in answers]),
-            levels=np.array(spec.levels),
-            flag=np.concatenate([one.flag for one in answers]),
-            never=np.concatenate(never),
-        )
-
-    def _without_gaps(self, windows: Windows, batch: Batch, lack: Hardship) -> Batch:
-        """Bridge late readings by own forecasts, where calibration has shown that to be better."""
-        assert self.calibration is not None
-        late = self.calibration.to_bridge(
-            lack.late, horizon=self.spec.horizon, context_length=self.spec.context_length
-        )
-        if not late.any():
-            return batch
-        return bridged(self.point, windows, batch, torch.from_numpy(late).to(batch.past.device))
-
-    def _answer(self, windows: Windows, batch: Batch, past: Past) -> Answer:
-        """Forecast one batch, calibrated, flagged, with fallbacks."""
-        spec, calibration = self.spec, self.calibration
-        wild = outliers(batch.past.cpu().numpy())
-        if wild.any():
-            keep = ~torch.from_numpy(wild).to(batch.past.device)
-            batch = batch._replace(past=torch.where(keep, batch.past, torch.nan))
-        ahead = batch.known[:, spec.context_length :]
-        seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
-        if calibration is None:
-            point, quantiles = self.raw(batch)
-        else:
-            lack = hardship_of(*seen, targets=len(spec.targets), known=len(spec.known))
-            point, quantiles = self.raw(self._without_gaps(windows, batch, lack))
-            quantiles = calibration.apply(quantiles, lack, spec.levels).astype(np.float32)
-        climate = self._climate(batch, past)
-        flag = flags(
-            seen,
-            target_count=len(spec.targets),
-            past=spec.past,
-            known=spec.known,
-            min_observed=spec.min_observed,
-        )
-        flag = flag_outliers(flag, wild, (*spec.targets, *spec.past))
-        flag = flag_stuck(flag, _past_targets(batch), climate.deviation, season=spec.season)
-        answer = Answer(point, quantiles, flag)
-        answer = settled(answer, past.same)
-        answer = widened(answer, _past_targets(batch), past.never, climate.deviates)
-        return replace_unusable(
-            answer,
-            seen,
-            season=spec.season,
-            climate=climate,
-            trusts_cold_start=spec.min_observed == 0,
-        )
-
-    def _climate(self, batch: Batch, past: Past) -> Climate:
-        """Give what the series' own history says, and train statistics where it has none."""
-        count, row = len(self.spec.targets), batch.scale_row.cpu().numpy()
-        location, scale = (part[row][:, :count] for part in self.scaler.table())
-        deviates = [NormalDist().inv_cdf(level) for level in self.spec.levels]
-        is_own = np.isfinite(past.deviation)
-        return Climate(
-            np.where(is_own[:, None], past.mean, location[:, None]),
-            np.where(is_own, past.deviation, scale),
-            is_own,
-            np.array(deviates, np.float32),
-        )
 
     def forecast(self, history: "pd.DataFrame") -> "pd.DataFrame":
         """Forecast what follows a history frame, all series from one cutoff.
@@ -353,15 +251,6 @@ class Forecaster:
             calibration=calibration,
             origin=manifest["origin"],
         )
-
-
-def _positions(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return batch.series.cpu().numpy(), batch.cutoff.cpu().numpy()
-
-
-def _past_targets(batch: Batch) -> NDArray[np.float32]:
-    """Targets of the context, (N, L, T)."""
-    return batch.past[..., : batch.target.shape[2]].cpu().numpy()
 
 
 def assemble(architecture: Architecture, head: HeadSpec, *, spec: Spec, scaler: Scaler) -> Network:
