@@ -96,7 +96,8 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
     test = backtest_of(config, panel, split, {MODEL: fitted.final}, split.test)
     dev_scores, test_scores = scores_of(dev), scores_of(test)
     numbers = numbers_of(fitted, dev_scores, test_scores)
-    tracked.log_metrics({name: value for name, value in numbers.items() if math.isfinite(value)})
+    finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+    tracked.log_metrics(finite, after=len(fitted.fit.history))
     tracked.set_tags(
         {"data_fingerprint": panel.fingerprint, "config_fingerprint": config_fingerprint(config)}
     )

@@ -24,7 +24,7 @@ from pipelines.steps.search import (
     settings_of,
     with_settings,
 )
-from pipelines.steps.search_trial import BROKEN, Search, run_trial, words
+from pipelines.steps.search_trial import BROKEN, Search, finish_told, run_trial, words
 from pipelines.steps.search_workers import known_at, train_side_by_side
 from pipelines.tracking import start_run
 
@@ -70,6 +70,7 @@ def run(config: Config) -> int | None:
         study = open_study(config, panel)
         say(f"tune: {count_left(config, study)} of {config.tune.trials} trials are left")
         with start_run(config, kind="tune") as tracked:
+            finish_told(config, study)
             search = Search(config, panel, study, tracked.run_id)
             if config.tune.jobs > 1:
                 train_side_by_side(search, now_ns=instant)

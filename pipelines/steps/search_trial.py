@@ -17,7 +17,7 @@ from pipelines.process.console import say
 from pipelines.steps.experiment import checkpoint_folder, close_training, fit_config, keep_run
 from pipelines.steps.search import Drawn, Settings, own_settings, search_lock, with_settings
 from pipelines.steps.training_run import backtest_of, scores_of
-from pipelines.tracking import start_run
+from pipelines.tracking import end_run, start_run
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -71,6 +71,13 @@ def run_trial(search: Search, drawn: Drawn) -> None:
         _keep(search, trial, BROKEN, broken)
         _tell(search, trial, values=value)
         child.set_tags({"outcome": "; ".join(broken) or "complete"})
+
+
+def finish_told(config: Config, study: Study) -> None:
+    """Close the runs of trials whose score the study has: a kill in between left them open."""
+    for trial in study.trials:
+        if trial.state.name in ("COMPLETE", "PRUNED") and RUN_ID in trial.user_attrs:
+            end_run(config, trial.user_attrs[RUN_ID], "FINISHED")
 
 
 def words(settings: Settings) -> str:
@@ -130,7 +137,8 @@ def _fit_trial(
     backtest = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
     scores = scores_of(backtest)[MODEL]
     costs = _costs(config, panel, split, fitted) | {"minutes": minutes}
-    tracked.log_metrics({f"dev_{k}": v for k, v in scores.items() if math.isfinite(v)} | costs)
+    finite = {f"dev_{k}": v for k, v in scores.items() if math.isfinite(v)}
+    tracked.log_metrics(finite | costs, after=len(fitted.fit.history))
     close_training(folder)
     return float(fitted.fit.best_score), broken_by(config, {**scores, **costs})
 

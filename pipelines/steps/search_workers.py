@@ -22,7 +22,7 @@ from pipelines.steps.search import (
     settings_of,
 )
 from pipelines.steps.search_trial import RUN_ID, Search, run_trial, words
-from pipelines.tracking import end_killed
+from pipelines.tracking import end_run
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -134,7 +134,7 @@ def _must_be_replaced(search: Search, worker: _Worker) -> bool:
         else:
             search.study.tell(trial.number, state=_failed())
     if run_id := trial.user_attrs.get(RUN_ID):
-        end_killed(search.config, run_id)
+        end_run(search.config, run_id, "KILLED")
     what = "it is trained once more" if again else "it died twice and is left out"
     say(
         f"tune: the process of trial {trial.number + 1} ({words(settings_of(trial))}) died with "

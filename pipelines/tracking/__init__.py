@@ -17,7 +17,7 @@ from pipelines.tracking.registry import (
     tag_version,
     versions,
 )
-from pipelines.tracking.runs import Run, end_killed, find_run, start_run
+from pipelines.tracking.runs import Run, end_run, find_run, start_run
 from pipelines.tracking.store import Store, open_store, tracking_uri
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "champion_before",
     "champion_bundle",
     "crown",
-    "end_killed",
+    "end_run",
     "find_run",
     "open_store",
     "set_alias",

@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forecast.errors import TrackingError
 from forecast.ranks import rank
@@ -92,6 +92,7 @@ class Run:
         """
         if self._store is None:
             return
+        self.flush()
         with tracking_faults(self._store.uri):
             run = self._store.client.get_run(self.run_id)
             latest = {one.key: (one.step, one.value) for one in run.data._metric_objs}  # noqa: SLF001
@@ -99,15 +100,20 @@ class Run:
         self._keep(new, step=step)
         self.flush()
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Send final numbers, as metrics without a step.
+    def log_metrics(self, metrics: Mapping[str, float], *, after: int = 0) -> None:
+        """Send final numbers, at the step behind the epochs: of a name that both have, the newest.
+
+        Parameters
+        ----------
+        after
+            Number of epochs that the run holds.
 
         Raises
         ------
         TrackingError
             The store cannot be reached or refuses.
         """
-        self.log_step(0, metrics)
+        self.log_step(after, metrics)
 
     def flush(self) -> None:
         """Send the metrics that wait.
@@ -306,8 +312,8 @@ def find_run(config: Config, tags: Mapping[str, object]) -> str | None:
     return str(found[0].info.run_id) if found else None
 
 
-def end_killed(config: Config, run_id: str) -> None:
-    """Mark a run whose process has died as killed.
+def end_run(config: Config, run_id: str, status: Literal["FINISHED", "KILLED"]) -> None:
+    """Give a run whose process has died the status that it ended with, unless it has it.
 
     Raises
     ------
@@ -316,7 +322,9 @@ def end_killed(config: Config, run_id: str) -> None:
     """
     store = open_store(config)
     with tracking_faults(store.uri):
-        store.client.set_terminated(run_id, "KILLED")
+        run = _existing(store, run_id)
+        if run is not None and run.info.status != status:
+            store.client.set_terminated(run_id, status)
 
 
 def _log_config(run: Run, store: Store, config: Config) -> None:

@@ -14,6 +14,7 @@ from pipelines.jobs import tune
 from pipelines.steps import search, search_trial, search_workers
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import open_store
+from tests.killed import KilledError, killed
 from tests.pipelines.jobs.test_retrain import TINY, write_readings
 
 SPACE = "tune: {trials: 2, hidden_size: [4, 8], dropout: [0.0, 0.2]}\n"
@@ -260,3 +261,19 @@ def test_readings_that_serve_no_trial_end_the_search(
     assert "trial 2 failed: no window is left" in told
     with pytest.raises(DataError, match="no window is left"):
         tune.run(_changed(waves, "model.cell=gru"))
+
+
+@pytest.mark.slow
+def test_the_run_of_a_trial_that_was_killed_behind_its_score_is_finished(
+    waves: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.tracking.runs.Run.set_tags", killed)
+        with pytest.raises(KilledError):
+            tune.run(waves)
+    tune.run(waves)
+    store = open_store(waves)
+    runs = store.client.search_runs([store.experiment_id], "tags.kind = 'trial'")
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    newest = {run.data.metrics["dev_mae"] for run in runs}
+    assert newest == {one.value for one in search.open_study(waves, prepare(waves)).trials}
