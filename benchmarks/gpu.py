@@ -210,7 +210,8 @@ def by_lightning(hidden, batch, steps):
     import numpy as np
     import torch
 
-    from forecast.config.modelling import Model, Training
+    from forecast.config.modelling import Model
+    from forecast.config.training import Training
     from forecast.data.grid import Grid
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import split_windows

@@ -39,7 +39,8 @@ def library(steps):
     from forecast.training.allocator import keep_freed_memory
 
     keep_freed_memory()
-    from forecast.config.modelling import Model, Training
+    from forecast.config.modelling import Model
+    from forecast.config.training import Training
     from forecast.data.windows.splits import split_windows
     from forecast.forecasting.spec import Spec
     from forecast.training.fitting import fit_forecaster

@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from forecast.config.modelling import Model, Training
+from forecast.config.modelling import Model
+from forecast.config.training import Training
 from forecast.data.panel import Panel, panel_from_frame
 from forecast.data.windows.splits import split_windows
 from forecast.data.windows.windows import WindowIndex, collect_actual

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from forecast.config.modelling import Model, Training
+from forecast.config.modelling import Model
+from forecast.config.training import Training
 from forecast.data.windows.splits import split_windows
 from forecast.forecasting.spec import Spec
 from forecast.models.architecture import Architecture, HeadSpec

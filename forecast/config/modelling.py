@@ -1,10 +1,8 @@
-"""The sections on windows, split, model, training and the objective."""
+"""The section on the forecaster: its network, its linear path, the weights it starts from."""
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from forecast.config.base import Integer, Number, Section
 from forecast.config.duration import Duration
@@ -14,88 +12,11 @@ from forecast.vocabulary import (
     HeadName,
     InitialState,
     Kind,
-    Metric,
     Normalization,
     Peepholes,
     PointLoss,
     StaticInto,
 )
-
-
-class Windows(Section):
-    """The size of a window: how much of the past is read, and how far the forecast reaches."""
-
-    context: Duration | None = None
-    """The past that the model reads. Unless set, the longest of three horizons, two main seasons
-    and (for steps below a day) one week, at most 672 steps or two main seasons and at most a
-    quarter of the readings. Longer contexts win on long horizons (Lin 2023)."""
-    horizon: Duration
-    """How far the forecast reaches."""
-    stride: Integer = Field(1, ge=1)
-    """Steps between the cutoffs of two windows in training."""
-    min_observed: Number = Field(0.5, ge=0, le=1)
-    """Share of a context's target values that must be observed for the window to be used."""
-
-
-_PART = r"^\s*[1-9]\d*\s*(s|min|h|d|w)\s*$"
-
-
-def _part(value: Any) -> Any:
-    """Accept a share (0 to 1, exclusive), a duration, or a count of steps."""
-    if isinstance(value, float) and 0 < value < 1:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    if isinstance(value, str) and re.match(_PART, value):
-        return re.sub(r"\s", "", value)
-    raise ValueError("write a share between 0 and 1, a duration such as 28d, or a count of steps")
-
-
-Part = Annotated[
-    Any,
-    BeforeValidator(_part),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": _PART},
-            ]
-        }
-    ),
-]
-"""A share (float), a count of steps (int) or a duration (str)."""
-
-
-class Split(Section):
-    """Train, dev and test by target time, cut at the same times in all series.
-
-    A share that would be shorter than 4 horizons or 2 main seasons becomes that long, as far as
-    train keeps half of the whole, or a third where two horizons need that much.
-    """
-
-    train: Number = Field(0.98, gt=0, lt=1)
-    """Share for training, including the calibration part at its end. If dev or test is a duration
-    or a count, train is whatever they leave."""
-    dev: Part = 0.01
-    """Share, duration or steps that choose epochs, trials and champions. If train is long, up to
-    eight blocks of it, at most a tenth of its time, are held out and also choose the epoch."""
-    test: Part = 0.01
-    """Share, duration or steps that are read once, after the choice."""
-    calibration: Part = 0.02
-    """Share of the whole, duration or steps, taken from the end of train. It calibrates the
-    intervals; neither the weights nor early stopping see it."""
-    scheme: Literal["chronological", "blocked"] = "chronological"
-    """`chronological` cuts in order of time; `blocked` draws blocks of dev and test from the whole
-    span, so that both have the same distribution."""
-
-    @model_validator(mode="after")
-    def _sum(self) -> "Split":
-        if isinstance(self.dev, float) and isinstance(self.test, float):
-            whole = self.train + self.dev + self.test
-            if abs(whole - 1) > 1e-6:
-                raise ValueError(f"train, dev and test add up to {whole:g}; they must add up to 1")
-        return self
 
 
 class Linear(Section):
@@ -231,107 +152,3 @@ class Model(Section):
         if not levels or not inside or list(levels) != sorted(set(levels)):
             raise ValueError("levels must rise and lie between 0 and 1")
         return levels
-
-
-class Training(Section):
-    """How the weights are trained."""
-
-    epochs: Integer = Field(20, ge=1)
-    """Largest number of epochs."""
-    batch_size: Integer | None = Field(None, ge=1)
-    """Windows per optimiser step, over all devices together. Unless set, 128 divided by the number
-    of targets, and half of that for horizons of 720 steps and more."""
-    learning_rate: Number = Field(0.001, gt=0, le=1)
-    """Peak learning rate (AdamW), with a warm-up and then a cosine decay."""
-    weight_decay: Number = Field(0.0, ge=0)
-    """Decoupled weight decay."""
-    average_decay: Number = Field(0.99, ge=0, lt=1)
-    """Decay of the moving average of the weights, which is scored on dev and kept; 0 keeps the
-    newest weights."""
-    gradient_clip: Number = Field(1.0, gt=0)
-    """Largest norm of the gradient."""
-    windows_per_epoch: Integer | None = Field(None, ge=1)
-    """Windows drawn per epoch. Unless set, all, up to 100 batches: on long data an epoch is the
-    interval between two evaluations on dev."""
-    patience: Integer = Field(10, ge=1)
-    """Epochs without improvement on dev before training stops; the best weights are kept. Allow for
-    the learning rate: while it is high, dev often stalls or rises, and it improves as the rate
-    falls."""
-    refit: Literal["auto", "always", "never"] = "auto"
-    """Whether to train again, now on calibration and dev as well, once the epoch is chosen. Unless
-    set, if they hold more than a fifth as many steps as train. Undone if it does worse on dev."""
-    seed: Integer = Field(0, ge=0)
-    """Seed of the initial weights, the order of windows and dropout: the same seed gives the same
-    weights."""
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
-    """Where to train."""
-    devices: Integer | Literal["auto"] = "auto"
-    """Devices per machine."""
-    nodes: Integer = Field(1, ge=1)
-    """Number of machines."""
-    strategy: Literal["auto", "ddp"] = "auto"
-    """How several devices share the work."""
-    precision: Literal[32, "32", "bf16-mixed", "16-mixed"] = 32
-    """Floating-point precision of the training."""
-    threads: Integer | None = Field(None, ge=1)
-    """Threads on a CPU; all cores unless set."""
-
-    @field_validator("devices")
-    @classmethod
-    def _some(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("at least one device, or auto")
-        return value
-
-
-_CONSTRAINT = re.compile(r"^\s*(<=|>=|<|>)\s*(-?\d+(\.\d+)?([eE][-+]?\d+)?)\s*$")
-
-
-def _comparison(text: str) -> tuple[str, float]:
-    """Return the comparison and the bound of a constraint."""
-    match = _CONSTRAINT.match(text)
-    assert match is not None
-    return match[1], float(match[2])
-
-
-class Objective(Section):
-    """The one metric that models are chosen by, and constraints that they must keep."""
-
-    metric: Metric = "mae"
-    """Metric on dev, in original units, by which epochs, trials and champions are chosen."""
-    constraints: dict[str, str] = {}
-    """Condition by metric, such as `coverage_80: ">= 0.75"`."""
-
-    @field_validator("constraints")
-    @classmethod
-    def _readable(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
-            if _CONSTRAINT.match(text) is None:
-                raise ValueError(
-                    f'{name}: write a comparison with a number, such as ">= 0.75", not {text!r}'
-                )
-        return value
-
-    def shortfalls(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Return by how much `metrics` break each constraint; NaN where the metric is missing."""
-        broken = {}
-        for name, text in self.constraints.items():
-            sign, bound = _comparison(text)
-            value = metrics.get(name, float("nan"))
-            holds = {
-                "<=": value <= bound,
-                ">=": value >= bound,
-                "<": value < bound,
-                ">": value > bound,
-            }[sign]
-            if not holds:
-                broken[name] = abs(value - bound)
-        return broken
-
-    def violations(self, metrics: Mapping[str, float]) -> list[str]:
-        """Return the constraints that `metrics` break, in words; a missing metric counts."""
-        return [
-            f"{name} is {metrics.get(name, float('nan')):.4g}, must be {sign} {bound:g}"
-            for name in self.shortfalls(metrics)
-            for sign, bound in [_comparison(self.constraints[name])]
-        ]

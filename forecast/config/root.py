@@ -9,9 +9,12 @@ from forecast.config.alert import Alert
 from forecast.config.base import Section
 from forecast.config.data import Data
 from forecast.config.duration import count_steps, duration_s, is_below_day, steps_of_season
-from forecast.config.modelling import Model, Objective, Split, Training, Windows
+from forecast.config.modelling import Model
+from forecast.config.objective import Objective
 from forecast.config.service import Monitor, Output, Retrain, Schedule, Tracking
+from forecast.config.training import Training
 from forecast.config.tune import Tune
+from forecast.config.windows import Split, Windows
 from forecast.errors import ConfigError
 from forecast.redaction import HIDDEN, redacted
 

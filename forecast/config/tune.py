@@ -21,7 +21,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from forecast.config.base import Integer, Number, Section
-from forecast.config.modelling import Model, Objective, Training, Windows
+from forecast.config.modelling import Model
+from forecast.config.objective import Objective
+from forecast.config.training import Training
+from forecast.config.windows import Windows
 
 SECTIONS: dict[str, type[Section]] = {"model": Model, "training": Training, "windows": Windows}
 """What a search may change."""

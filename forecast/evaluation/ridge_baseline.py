@@ -27,6 +27,7 @@ from forecast.evaluation.metrics import masked_mean
 from forecast.evaluation.naive_baselines import Band, fit_band, with_band
 from forecast.models.linear import ridge as linear
 from forecast.models.linear.features import carry_forward
+from forecast.models.linear.normal_equations import NormalEquations
 from forecast.models.linear.output_groups import fill_gaps, groups_of
 from forecast.vocabulary import DECILES
 
@@ -110,7 +111,7 @@ def _fits(windows: Windows, index: WindowIndex, scaler: Scaler) -> list[linear.R
     width = features(next(batches(windows, index, batch_size=1)), scaler)[0].shape[-1]
     most = MEMORY // (8 * len(windows.panel.targets) * width**2)
     groups = groups_of(windows, index, features=width, most=most)
-    sums = [linear.NormalEquations() for _ in groups]
+    sums = [NormalEquations() for _ in groups]
     rows = thin(index, most=MOST_ROWS // len(groups)) if len(groups) > 1 else index
     for batch in batches(windows, rows, batch_size=512):
         x, newest = features(batch, scaler)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from forecast.config.modelling import Training
+from forecast.config.training import Training
 from forecast.data.windows.windows import WindowIndex, Windows
 from forecast.errors import ConfigError, ModelError
 from forecast.models.network import Network

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from forecast.config.modelling import Model, Training
+from forecast.config.modelling import Model
+from forecast.config.training import Training
 from forecast.data.panel import Panel
 from forecast.data.windows.set_apart import set_apart
 from forecast.data.windows.splits import Split

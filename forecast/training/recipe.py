@@ -7,7 +7,7 @@ than a short one.
 
 from typing import NamedTuple
 
-from forecast.config.modelling import Training
+from forecast.config.training import Training
 
 SEQUENCES = (64, 128)  # windows times targets in one optimiser step, fewest and most
 VALUES = 46_080  # target values in one optimiser step, within these bounds

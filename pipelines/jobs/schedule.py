@@ -17,8 +17,8 @@ from pipelines.process.clock import now as current_instant
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.scheduling.ledger import FAILED, PENDING, SKIPPED, Attempt, Ledger
-from pipelines.scheduling.plan import ledger_path, plan_of
-from pipelines.scheduling.scheduler import Plan, Scheduler
+from pipelines.scheduling.plan import Plan, ledger_path, plan_of
+from pipelines.scheduling.scheduler import Scheduler
 from pipelines.scheduling.status import STATUS, complaints, read_status, status_of
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from forecast.config import Config
-    from pipelines.scheduling.scheduler import Plan
+    from pipelines.scheduling.plan import Plan
 
 FORMATS = ("crontab", "kubernetes", "airflow")
 UNITS = Path("~/.config/systemd/user")

@@ -16,21 +16,22 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pipelines.process.alerts import SCHEDULED
 from pipelines.process.clock import SLICE_S, VARIABLE, Clock, minute_text
 from pipelines.process.console import say
 from pipelines.scheduling.cron import due_between, due_times
 from pipelines.scheduling.ledger import DONE, FAILED, SKIPPED, Job, Ledger
+from pipelines.scheduling.plan import VERBS
 from pipelines.scheduling.status import status_of, write_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
     from types import FrameType
 
-VERBS = ("predict", "score", "evaluate", "retrain")  # order of runs that are due together
+    from pipelines.scheduling.plan import Plan
+
 LANES = {"predict": "quick", "score": "quick", "evaluate": "long", "retrain": "long"}
 EACH_MISSED = ("predict",)  # the verbs whose missed runs do not collapse
 TRIES = {1: 3, 3: 3, 5: 3, 6: 10}  # total attempts by exit code; others (config, model): one
@@ -39,41 +40,6 @@ BACK_OFF_S = (30, 120, 300)  # between two attempts at a job; the last one repea
 LATE_S = 60.0  # a start later than this is reported as late
 SHOW_EVERY = timedelta(minutes=1)
 CLOCK_STEP = timedelta(minutes=5)  # a clock set back by less is a normal adjustment
-
-
-Trouble = Literal["failed", "late", "skipped"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run, and when.
-
-    Attributes
-    ----------
-    crons
-        Expression by verb.
-    timezone
-        IANA zone of the expressions.
-    catch_up
-        Runs missed for longer than this are skipped.
-    time_limit
-        A job that runs longer is stopped and counts as failed.
-    command
-        Returns the command line of a verb, as a list of arguments.
-    tell
-        Called with the kind of a problem, the verb, and the problem in words, or None if all is
-        well.
-    status
-        Path of the status file; none is written unless given.
-    """
-
-    crons: Mapping[str, str]
-    timezone: str
-    catch_up: timedelta
-    time_limit: timedelta
-    command: Callable[[str], Sequence[str]]
-    tell: Callable[[Trouble, str, str | None], None] = lambda _kind, _verb, _text: None
-    status: Path | None = None
 
 
 @dataclass

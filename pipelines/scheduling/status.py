@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.scheduling.ledger import Ledger
-    from pipelines.scheduling.scheduler import Plan
+    from pipelines.scheduling.plan import Plan
 
 STATUS = "status.json"  # in the work folder, written by `schedule run`
 SILENT = timedelta(minutes=5)  # a scheduler that has not written for longer counts as stopped

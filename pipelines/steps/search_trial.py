@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from forecast.config.modelling import Objective
+from forecast.config.objective import Objective
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.beside import MODEL
 from forecast.forecasting.from_config import split_of, with_context

@@ -142,7 +142,7 @@ def test_every_config_of_the_repository_is_valid():
 
 def test_violations_are_worded():
     config_text = {"coverage_80": ">= 0.75"}
-    from forecast.config.modelling import Objective
+    from forecast.config.objective import Objective
 
     objective = Objective(constraints=config_text)
     assert objective.violations({"coverage_80": 0.8}) == []

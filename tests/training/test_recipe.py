@@ -1,7 +1,7 @@
 import pytest
 
 from forecast.config import Config
-from forecast.config.modelling import Training
+from forecast.config.training import Training
 from forecast.errors import DataError
 from forecast.training.recipe import Sizes, sizes_of
 from pipelines.steps.experiment import split_of, with_context

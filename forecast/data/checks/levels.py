@@ -1,6 +1,5 @@
 """Findings about values of a panel: missing, constant, stuck, sudden, or in another unit."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.checks.finding import Finding, Level, counted, short, stamp
+from forecast.data.checks.occurrences import ByChannel, Occurrences
 from forecast.data.checks.runs import equal_runs, true_runs
 from forecast.data.panel import Panel
 
@@ -22,33 +22,6 @@ SAMPLE = 1 << 20
 """Newest steps of a series that are checked where a check copies the values."""
 
 
-@dataclass
-class Met:
-    """One kind of finding in one channel, accumulated over the series."""
-
-    count: int = 0
-    runs: int = 0
-    worst: float = 0.0
-    series: int = 0
-    first: str = ""
-    worst_at: str = ""
-
-    def add(
-        self, count: int, at: str, *, runs: int = 1, worst: float = 0.0, worst_at: str = ""
-    ) -> None:
-        """Add one series."""
-        self.first = self.first or at
-        self.count += count
-        self.runs += runs
-        self.series += 1
-        if worst > self.worst:
-            self.worst, self.worst_at = worst, worst_at or at
-
-
-Kind = defaultdict[str, Met]
-"""One kind of finding, by channel."""
-
-
 def level_findings(panel: Panel, *, season: int, gap_steps: int) -> Iterator[Finding]:
     """Yield findings about the values of a panel.
 
@@ -61,8 +34,8 @@ def level_findings(panel: Panel, *, season: int, gap_steps: int) -> Iterator[Fin
     gap_steps
         Number of steps without a row, which have a finding of their own.
     """
-    blank, constant, empty = Met(), Kind(Met), Kind(Met)
-    stuck, sudden, breaks = Kind(Met), Kind(Met), Kind(Met)
+    blank, constant, empty = Occurrences(), ByChannel(Occurrences), ByChannel(Occurrences)
+    stuck, sudden, breaks = ByChannel(Occurrences), ByChannel(Occurrences), ByChannel(Occurrences)
     numeric = [c for c, name in enumerate(panel.channels) if name not in panel.categories]
     for series in range(len(panel.series_ids)):
         block = panel.block(series)
@@ -98,7 +71,7 @@ class Where:
         return f"{name} {time}" if len(self.panel.series_ids) > 1 else time
 
 
-def _blank(panel: Panel, series: int, block: NDArray[np.float32], met: Met) -> None:
+def _blank(panel: Panel, series: int, block: NDArray[np.float32], found: Occurrences) -> None:
     """Note steps without any value."""
     gone = np.ones(len(block), dtype=bool)
     for channel in range(block.shape[1]):
@@ -107,7 +80,7 @@ def _blank(panel: Panel, series: int, block: NDArray[np.float32], met: Met) -> N
     if len(runs.first):
         where = Where(panel, series, 0)
         worst = int(np.argmax(runs.length))
-        met.add(
+        found.add(
             int(runs.length.sum()),
             where.at(int(runs.first[0])),
             runs=len(runs.first),
@@ -116,7 +89,9 @@ def _blank(panel: Panel, series: int, block: NDArray[np.float32], met: Met) -> N
         )
 
 
-def _has_spread(column: NDArray[np.float32], where: Where, constant: Met, empty: Met) -> bool:
+def _has_spread(
+    column: NDArray[np.float32], where: Where, constant: Occurrences, empty: Occurrences
+) -> bool:
     """Note columns without values or with only one value; return False for those."""
     seen = column[~np.isnan(column)]
     if not len(seen):
@@ -128,7 +103,7 @@ def _has_spread(column: NDArray[np.float32], where: Where, constant: Met, empty:
     return len(seen) > 2
 
 
-def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -> None:
+def _stuck(column: NDArray[np.float32], where: Where, shortest: int, found: Occurrences) -> None:
     """Note values that stay the same for long, except zero and the ends of the range."""
     runs = equal_runs(column, shortest)
     if not len(runs.first):
@@ -138,7 +113,7 @@ def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -
     if odd.any():
         first, length = runs.first[odd], runs.length[odd]
         worst = int(np.argmax(length))
-        met.add(
+        found.add(
             int(length.sum()),
             where.at(int(first[0])),
             runs=len(first),
@@ -147,7 +122,7 @@ def _stuck(column: NDArray[np.float32], where: Where, shortest: int, met: Met) -
         )
 
 
-def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
+def _sudden(column: NDArray[np.float32], where: Where, found: Occurrences) -> None:
     """Note single values far from both neighbours, relative to the usual distance."""
     middle = column[1:-1]
     apart = np.abs(middle - (column[:-2] + column[2:]) / 2)
@@ -163,7 +138,7 @@ def _sudden(column: NDArray[np.float32], where: Where, met: Met) -> None:
     if hits.any():
         steps = np.flatnonzero(hits)
         worst = int(steps[np.argmax(apart[steps])])
-        met.add(
+        found.add(
             len(steps),
             where.at(int(steps[0]) + 1),
             worst=float(apart[worst] / usual),
@@ -192,7 +167,7 @@ def _stands_out(known: NDArray[np.float32], usual: float, *, is_bursty: bool) ->
     return float(below[np.argmax(gap)]) if gap.any() else np.inf
 
 
-def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:
+def _breaks(column: NDArray[np.float32], where: Where, found: Occurrences) -> None:
     """Note a time at which level and spread change by the same factor: another unit."""
     size = len(column) // BLOCKS
     if size < BLOCK_LEAST:
@@ -213,92 +188,75 @@ def _breaks(column: NDArray[np.float32], where: Where, met: Met) -> None:
         is_scaled = abs(by_level) > np.log(2.5) and abs(by_level - by_spread) < 0.25
         if is_scaled and inside < abs(by_level) / 2:
             factor = float(np.exp(by_level))
-            met.add(1, where.at(int(place[cut]) * size), worst=max(factor, 1 / factor))
+            found.add(1, where.at(int(place[cut]) * size), worst=max(factor, 1 / factor))
             return
 
 
-def _blank_findings(blank: Met, gap_steps: int) -> Iterator[Finding]:
+def _blank_findings(blank: Occurrences, gap_steps: int) -> Iterator[Finding]:
     """Yield steps without any value, except those without a row."""
     if blank.count > gap_steps:
         rest = f" ({gap_steps:,} of them have no row)" if gap_steps else ""
-        yield Finding(
+        yield blank.finding(
             "warning",
             "blank",
             f"{blank.count:,} steps hold no value at all{rest}, in {counted(blank.runs, 'run')}; "
             f"the longest has {int(blank.worst):,} steps from {blank.worst_at}",
-            blank.count,
-            series=blank.series,
-            first=blank.first,
             setting="windows.min_observed",
         )
 
 
-def _column_findings(panel: Panel, constant: Kind, empty: Kind) -> Iterator[Finding]:
+def _column_findings(panel: Panel, constant: ByChannel, empty: ByChannel) -> Iterator[Finding]:
     """Yield constant and empty columns; a target without values anywhere is an error."""
     total = len(panel.series_ids)
-    for name, met in constant.items():
-        if met.series:
-            yield Finding(
+    for name, found in constant.items():
+        if found.series:
+            yield found.finding(
                 "warning",
                 "constant",
-                f"one value only in {met.series:,} of {total:,} series",
-                met.count,
+                f"one value only in {found.series:,} of {total:,} series",
                 column=name,
-                series=met.series,
-                first=met.first,
                 setting="leave the column or these series out",
             )
-    for name, met in empty.items():
-        if met.series:
-            level: Level = "error" if met.series == total and name in panel.targets else "warning"
-            yield Finding(
+    for name, found in empty.items():
+        if found.series:
+            level: Level = "error" if found.series == total and name in panel.targets else "warning"
+            yield found.finding(
                 level,
                 "empty",
-                f"no value at all in {met.series:,} of {total:,} series",
-                met.count,
+                f"no value at all in {found.series:,} of {total:,} series",
                 column=name,
-                series=met.series,
-                first=met.first,
                 setting="leave the column or these series out",
             )
 
 
-def _value_findings(stuck: Kind, sudden: Kind, breaks: Kind) -> Iterator[Finding]:
+def _value_findings(stuck: ByChannel, sudden: ByChannel, breaks: ByChannel) -> Iterator[Finding]:
     """Yield stuck, sudden and rescaled values."""
-    for name, met in stuck.items():
-        if met.series:
-            yield Finding(
+    for name, found in stuck.items():
+        if found.series:
+            yield found.finding(
                 "note",
                 "stuck",
-                f"{met.count:,} steps repeat one value in {counted(met.runs, 'long run')}; the "
-                f"longest has {int(met.worst):,} steps from {met.worst_at}",
-                met.count,
+                f"{found.count:,} steps repeat one value in {counted(found.runs, 'long run')}; the "
+                f"longest has {int(found.worst):,} steps from {found.worst_at}",
                 column=name,
-                series=met.series,
-                first=met.first,
             )
-    for name, met in sudden.items():
-        if met.series:
-            yield Finding(
+    for name, found in sudden.items():
+        if found.series:
+            yield found.finding(
                 "warning",
                 "sudden",
-                f"{counted(met.count, 'value')} far from both neighbours; the largest, "
-                f"{met.worst_at}, is {met.worst:.0f} times the usual distance from its neighbours",
-                met.count,
+                f"{counted(found.count, 'value')} far from both neighbours; the largest, "
+                f"{found.worst_at}, is {found.worst:.0f} times the usual distance from its "
+                "neighbours",
                 column=name,
-                series=met.series,
-                first=met.first,
                 setting="data.limits",
             )
-    for name, met in breaks.items():
-        if met.series:
-            yield Finding(
+    for name, found in breaks.items():
+        if found.series:
+            yield found.finding(
                 "warning",
                 "unit_break",
-                f"level and spread change by one factor in {met.series:,} series, "
-                f"{met.worst:.3g} at {met.worst_at}: another unit?",
-                met.count,
+                f"level and spread change by one factor in {found.series:,} series, "
+                f"{found.worst:.3g} at {found.worst_at}: another unit?",
                 column=name,
-                series=met.series,
-                first=met.first,
             )

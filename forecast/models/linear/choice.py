@@ -14,7 +14,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from forecast.data.windows.train_folds import FoldSpan, fold_count
-from forecast.models.linear.ridge import NormalEquations, Ridge
+from forecast.models.linear.normal_equations import NormalEquations
+from forecast.models.linear.ridge import Ridge
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Candidate ridge penalties per row; windows are in units of about 1."""

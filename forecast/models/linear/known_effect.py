@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from forecast.data.windows.train_folds import FoldSpan, fold_count
 from forecast.models.linear.choice import FoldSums, within, without
 from forecast.models.linear.features import WindowTensors, usual_by_phase
-from forecast.models.linear.ridge import NormalEquations
+from forecast.models.linear.normal_equations import NormalEquations
 
 PENALTY = 1e-3
 """Ridge penalty per row; collinear covariates then share their effect."""

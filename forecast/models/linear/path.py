@@ -24,9 +24,10 @@ from forecast.models.linear.choice import (
     within,
     without,
 )
+from forecast.models.linear.normal_equations import NormalEquations
 from forecast.models.linear.output_groups import fill_gaps
 from forecast.models.linear.prior import common_root, own_root
-from forecast.models.linear.ridge import NormalEquations, Ridge
+from forecast.models.linear.ridge import Ridge
 
 CHOICE_STEPS = 12
 """Number of evenly spaced steps of the horizon on which penalties are chosen."""

@@ -7,9 +7,9 @@ import torch
 
 from forecast.data.windows.train_folds import FoldSpan
 from forecast.models.linear.choice import PENALTIES, Priors, choose, regressions, within, without
+from forecast.models.linear.normal_equations import NormalEquations
 from forecast.models.linear.path import LinearPath, LinearRows
 from forecast.models.linear.prior import common_root, own_root
-from forecast.models.linear.ridge import NormalEquations
 
 L, H, T = 8, 2, 3
 AGE = torch.arange(L - 1, -1, -1)

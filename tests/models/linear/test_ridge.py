@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from forecast.models.linear.ridge import NormalEquations, fit_ridge
+from forecast.models.linear.normal_equations import NormalEquations, fit_ridge
 
 
 def rows(count, channels, features, outputs, seed=0):

@@ -15,7 +15,8 @@ import pytest
 
 from pipelines.process.clock import MovedClock, WallClock
 from pipelines.scheduling.ledger import DONE, FAILED, INTERRUPTED, PENDING, SKIPPED, Job, Ledger
-from pipelines.scheduling.scheduler import Plan, Scheduler
+from pipelines.scheduling.plan import Plan
+from pipelines.scheduling.scheduler import Scheduler
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOURLY = {"predict": "10 * * * *"}
