@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 
 from forecast.config import config_of
 from forecast.data.grid import Grid
+from forecast.data.panel.any_frame import joined, static_rows
 from forecast.data.panel.frame_times import FrameTimes
 from forecast.data.panel.from_frame import panel_by_rules
 from forecast.errors import ConfigError, DataError, ModelError
@@ -119,7 +119,7 @@ class Forecaster:
         DataError
             When a column is missing or there are too few readings.
         """
-        history = _joined(frame, future)
+        history = joined(frame, future)
         experiment = Experiment.of(self.config, self._panel(history))
         self._trained = _fit(experiment, on_epoch).forecaster
         self._history = history
@@ -158,7 +158,7 @@ class Forecaster:
         history = self._history if history is None else history
         if history is None:
             raise DataError("a model that was loaded has no readings of its own: give history")
-        table = trained.forecast_newest(self._panel(_joined(history, future)))
+        table = trained.forecast_newest(self._panel(joined(history, future)))
         return table if levels is None else _with_levels(table, levels)
 
     def backtest(
@@ -186,7 +186,7 @@ class Forecaster:
         DataError
             When the frame is too short for these windows.
         """
-        panel = self._panel(_joined(frame, None))
+        panel = self._panel(joined(frame, None))
         return backtest_windows(
             self.config,
             panel,
@@ -251,13 +251,7 @@ class Forecaster:
 
     def _panel(self, frame: pd.DataFrame) -> Panel:
         columns = self.config.data
-        names = list(columns.covariates.static)
-        static = None
-        if names:
-            ids = (
-                frame["unique_id"].astype(str) if "unique_id" in frame else ["series"] * len(frame)
-            )
-            static = frame.groupby(np.asarray(ids), sort=False)[names].first()
+        static = static_rows(frame, columns.covariates.static)
         return panel_by_rules(
             frame, panel_spec(columns), static=static, available_at=columns.available_at
         )
@@ -270,26 +264,6 @@ def _fit(experiment: Experiment, on_epoch: Callable[[int, dict[str, float]], Non
         fitted = experiment.fit(Path(folder), on_epoch=on_epoch)
     origin = {"config": experiment.config.resolved()}
     return replace(fitted, forecaster=replace(fitted.final, origin=origin), refitted=None)
-
-
-def _joined(frame: Any, future: Any) -> pd.DataFrame:
-    """Return readings, and the rows of known covariates after them, as one pandas frame."""
-    parts = [_pandas(one) for one in (frame, future) if one is not None]
-    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-
-
-def _pandas(frame: Any) -> pd.DataFrame:
-    if isinstance(frame, pd.DataFrame):
-        return frame
-    if hasattr(frame, "__arrow_c_stream__"):
-        import pyarrow as pa
-
-        converted: pd.DataFrame = pa.table(frame).to_pandas()
-        return converted
-    raise DataError(
-        f"a {type(frame).__name__} is no frame; give a pandas, polars or pyarrow table with "
-        "the columns unique_id, ds and the targets"
-    )
 
 
 def _with_levels(table: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:

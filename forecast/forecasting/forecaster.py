@@ -164,12 +164,9 @@ class Forecaster:
             When the frame lacks what the model needs.
         """
         from forecast.data.panel import panel_from_frame
+        from forecast.data.panel.any_frame import static_rows
 
         spec = self.spec
-        static = None
-        if spec.static:
-            ids = history["unique_id"].astype(str)
-            static = history.groupby(ids)[list(spec.static)].first()
         panel = panel_from_frame(
             history,
             frequency=spec.frequency,
@@ -177,7 +174,7 @@ class Forecaster:
             targets=spec.targets,
             past=spec.past,
             known=spec.known,
-            static=static,
+            static=static_rows(history, spec.static),
         )
         return self.forecast_newest(panel)
 

@@ -256,7 +256,8 @@ def test_a_signal_lets_the_current_job_finish(
 def test_a_second_signal_ends_the_job_which_is_kept_for_later(in_folder: Path) -> None:
     script = (
         "import sys; from datetime import *; from pathlib import Path\n"
-        "from pipelines.scheduling.ledger import Ledger; from pipelines.scheduling.scheduler import *\n"
+        "from pipelines.scheduling.ledger import Ledger; from pipelines.scheduling.plan import Plan\n"
+        "from pipelines.scheduling.scheduler import Scheduler\n"
         "from pipelines.process.clock import WallClock\n"
         "due = datetime(2024, 1, 1, 0, 12, tzinfo=UTC); week = timedelta(days=7)\n"
         "ledger = Ledger(Path('ledger.sqlite'))\n"
