@@ -1,4 +1,4 @@
-"""One class per kind of fault, each with the exit code of the command line; prints nothing."""
+"""One class per kind of fault, each with its exit code of the command line."""
 
 
 class ForecastError(Exception):

@@ -1,4 +1,4 @@
-"""The base of every section of the config: frozen, strict, no unknown keys."""
+"""The base of every section of the config: frozen and strict, unknown keys are refused."""
 
 from typing import Annotated, Any
 

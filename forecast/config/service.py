@@ -1,4 +1,4 @@
-"""The sections on tracking, output, schedule, retraining and monitoring; starts nothing."""
+"""The sections on tracking, output, schedule, retraining and monitoring."""
 
 import re
 from typing import Literal

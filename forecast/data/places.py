@@ -1,4 +1,4 @@
-"""Where in a step the readings lie: at one place of it, so that the grid is laid there, or not."""
+"""Where within a step the readings lie; if always at one place, the grid is laid there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A model as a folder: weights in safetensors, everything else in JSON; no pickle, no readings.
 
 `bundle.json` says what the model is and carries the checksum of the weights; both are written
-whole or not at all. This module knows files, not what a forecaster does with them.
+whole or not at all.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""Folders of published forecasts: whether one is whole, which of its files are ours.
+"""Folders of published forecasts: whether one is whole, and which of its files are ours.
 
-What killed runs left beside them is removed here. It reads no forecast.
+What killed runs left beside them is removed here.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Which of how many processes this one is: under torchrun, under srun, or one of `forecast`'s own.
+"""Which of how many processes this is: under torchrun, under srun, or started by `forecast` itself.
 
 The environment decides, if it is whole: variables of a group that is not there (left in a shell
 by an earlier run) make no process believe that it is one of many.

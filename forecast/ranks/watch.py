@@ -1,4 +1,4 @@
-"""Sees to it that no process of a group waits for one that has ended, and that a signal is heard.
+"""Ends a process that would wait for another that has died, and lets signals through.
 
 Each gives a sign of life every second. The first watches all, all watch the first; whoever ends
 with a fault says so. A process that hangs in the arithmetic of a training hears neither Python's

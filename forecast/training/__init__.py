@@ -1,1 +1,1 @@
-"""Fitting a model with Lightning; knows neither MLflow nor the command line."""
+"""Trains a model with Lightning."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: each whole or not at all, the one before kept, damaged ones set aside.
+"""Checkpoints of a training: written atomically, the previous one kept, damaged ones set aside.
 
 `last.ckpt` holds every whole epoch, `best.ckpt` the best of them, `previous.ckpt` the epoch before
 the last. A checkpoint is written once, then given its names.

@@ -1,7 +1,7 @@
 """The one metric over all dev windows, in the target's units, exact over batches and ranks.
 
 It is a ratio of two float64 sums, so every window counts once whatever the batch size and the
-number of processes. It chooses nothing; the trainer compares what comes out.
+number of processes.
 
 Letters: B batch, H horizon, T targets, Q quantile levels, S series.
 """

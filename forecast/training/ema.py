@@ -1,7 +1,4 @@
-"""A moving average of weights that forgets its start.
-
-Shapes do not matter: every weight is averaged by itself.
-"""
+"""A moving average of weights that forgets its start."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""From a panel and its split to a trained, calibrated forecaster; reads and registers nothing."""
+"""Trains a forecaster on a panel and its split, and calibrates it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

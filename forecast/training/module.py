@@ -1,7 +1,6 @@
 """The one LightningModule: a training step, its optimiser, the metric after each epoch.
 
-It knows no config, writes no files and reads no clock; what happens between epochs is decided
-by the callbacks that `trainer.py` assembles.
+What happens between epochs is decided by the callbacks that `trainer.py` assembles.
 """
 
 from collections.abc import Callable

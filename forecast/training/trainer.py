@@ -1,7 +1,4 @@
-"""The assembly of Lightning's Trainer: device, strategy, checkpoints, early stopping, silence.
-
-It decides nothing about the data or the model.
-"""
+"""Assembles Lightning's Trainer: device, strategy, checkpoints, early stopping; keeps it quiet."""
 
 import logging
 import warnings

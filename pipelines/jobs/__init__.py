@@ -1,1 +1,1 @@
-"""The verbs of the command line, one file per verb; no job imports another."""
+"""The verbs of the command line, one file per verb. No job imports another."""

@@ -1,4 +1,4 @@
-"""`forecast init`: a commented starter config and the sample data; never overwrites a file."""
+"""`forecast init`: a commented starter config and the sample data. Existing files are kept."""
 
 import gzip
 import os

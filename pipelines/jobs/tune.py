@@ -1,4 +1,4 @@
-"""`forecast tune`: a search for better settings by the one metric on dev; registers no model.
+"""`forecast tune`: a search for better settings by the one metric on dev. No model is registered.
 
 The search is kept in `.forecast/<name>/tune.sqlite`: stopped and started again it goes on, up to
 `tune.trials` in all, `tune.jobs` at a time. Constraints only rule trials out.

@@ -1,4 +1,4 @@
-"""The search that `tune` keeps on disk: what was drawn, what is drawn next, nothing twice.
+"""The search that `tune` keeps on disk: what was drawn, and what is drawn next.
 
 Processes that share a search draw and write under one lock.
 """

@@ -1,4 +1,4 @@
-"""The one door to MLflow: runs, figures, registered bundles, aliases; trains and predicts nothing.
+"""The one door to MLflow: runs, figures, registered bundles, aliases.
 
 Importing this package is cheap; MLflow itself is imported by the first call that needs it.
 """

@@ -1,6 +1,6 @@
 """Registered versions of a config's model, their aliases, and the champion's bundle on disk.
 
-Decides nothing about which version is better: `retrain` and `promote` do.
+Which version is better is decided by `retrain` and `promote`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who started a run, from where, and whether that job still lives; logs no result."""
+"""Who started a run, from where, and whether that job is still alive."""
 
 from __future__ import annotations
 

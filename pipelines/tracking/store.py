@@ -1,4 +1,4 @@
-"""Opens the tracking store a config names, creating the local one; writes no run.
+"""Opens the tracking store a config names; creates the local one.
 
 The default is SQLite under `.forecast/`, with absolute paths, so that a job started elsewhere
 later still finds its artifacts. It is created under a file lock: MLflow itself breaks when two

@@ -1,4 +1,4 @@
-"""Records a reading while it streams by: what the panel will no longer show."""
+"""Records what a panel no longer shows, while the readings stream by on their way into it."""
 
 from collections.abc import Iterator
 from dataclasses import replace

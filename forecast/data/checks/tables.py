@@ -1,4 +1,4 @@
-"""Findings about tables that belong together: what each gives, and series that do not meet."""
+"""Findings about tables that belong together: what each gives, and which series only one has."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Many series on one regular grid: in memory, on disk, and how they get there; splits nothing."""
+"""Many series on one regular grid: in memory, on disk, and how they get there."""
 
 from forecast.data.chunk import CannotAppendError
 from forecast.data.panel.append import append_panel

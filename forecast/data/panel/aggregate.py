@@ -1,4 +1,4 @@
-"""Readings of one stretch of the panel to cells, by rule.
+"""Aggregates the readings of one step into one cell of the panel, by each channel's rule.
 
 R readings, C channels, G groups. Nothing here loops over readings.
 """

@@ -1,6 +1,6 @@
 """A panel looked at in blocks of rows, many series at once.
 
-Nothing here runs once a series: a loop over a million of them costs more than their readings.
+Series are handled in blocks: a loop over a million of them costs more than their readings.
 
 Letters: S series, N windows, R rows, C channels, n series of a block.
 """

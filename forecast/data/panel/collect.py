@@ -1,4 +1,4 @@
-"""Chunks into a spill: limits applied, every reading counted, spans tracked; merges nothing."""
+"""Collects chunks of readings in a spill file: applies limits, counts readings, tracks spans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of time of a pandas frame as instants, by the rules of tables; builds no panel."""
+"""Reads the time columns of a pandas frame as instants, by the same rules as tables."""
 
 from __future__ import annotations
 

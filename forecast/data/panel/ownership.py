@@ -1,7 +1,6 @@
 """Which files of a panel's folder are ours: those its own list names, written before they are made.
 
-The folder may be one that a person keeps other things in. Nothing there is removed, or written
-over, that the list does not name.
+A person may keep other things in the folder: only files on the list are removed or overwritten.
 """
 
 from __future__ import annotations

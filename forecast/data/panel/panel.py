@@ -1,4 +1,4 @@
-"""The panel: series on one grid as a single float32 array; neither reads files nor writes them."""
+"""The panel in memory: series on one grid as a single float32 array."""
 
 from __future__ import annotations
 

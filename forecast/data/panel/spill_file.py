@@ -1,7 +1,4 @@
-"""Readings laid aside, on disk once they are many, so that memory does not grow with the data.
-
-Merges and sorts nothing.
-"""
+"""Keeps readings aside, on disk once there are many, so that memory does not grow with the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A panel as a folder: a file of values, `meta.json`, what an append needs; builds no panel.
+"""A panel as a folder: a file of values, `meta.json`, and what an append needs.
 
 `meta.json` names the other files and is replaced last and at once, so that a reader sees the old
 panel or the new one, never half of one.

@@ -1,4 +1,4 @@
-"""Stretches of a panel to its files, in order of rows; sorts no readings into stretches."""
+"""Writes a panel's rows to its files, stretch by stretch, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of readings in files to chunks of columns; builds no grid and judges no value."""
+"""Reads tables of readings from files, as chunks of columns."""
 
 from forecast.data.tables.joined import Joined, read_source
 from forecast.data.tables.reader import Reader, read_tables

@@ -1,4 +1,4 @@
-"""What came to a source since it was last read, as a source of its own; parses nothing."""
+"""What was appended to a source since it was last read, as a source of its own."""
 
 from __future__ import annotations
 

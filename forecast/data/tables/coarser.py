@@ -1,7 +1,7 @@
-"""Readings of a table whose steps are longer than the grid's: when known, and held over its step.
+"""Readings of a table whose steps are longer than the grid's: when known, and held over their step.
 
-A value of a coarser table is about its whole step, so it is known when that is over: the rain of a
-day, stamped at its begin, is no news of that morning.
+A value of a coarser table describes its whole step, so it is known when that step is over: a day's
+rain, stamped at midnight, is unknown that morning.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Local clock times to UTC, repeated and skipped ones marked; parses no text."""
+"""Converts local clock times to UTC, and marks repeated and skipped ones."""
 
 from typing import Literal, NamedTuple
 

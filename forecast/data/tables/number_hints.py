@@ -1,4 +1,4 @@
-"""What to set when cells are no numbers as the config spells them; converts none."""
+"""Hints at the setting to change when cells are not numbers as the config spells them."""
 
 import re
 from collections.abc import Sequence

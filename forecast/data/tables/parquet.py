@@ -1,4 +1,4 @@
-"""Parquet files to pieces of typed columns, row group by row group; gives none a meaning."""
+"""Reads Parquet files as pieces of typed columns, row group by row group."""
 
 from collections.abc import Iterator, Sequence
 

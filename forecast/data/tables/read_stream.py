@@ -1,4 +1,4 @@
-"""A stream of bytes that is only read, for readers that ask for a file."""
+"""A read-only stream of bytes, for readers that ask for a file."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tells whether a source has changed: a state a file, a fingerprint of all; parses nothing."""
+"""Tells whether a source has changed, by a state per file and a fingerprint of all."""
 
 from __future__ import annotations
 

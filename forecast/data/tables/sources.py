@@ -1,4 +1,4 @@
-"""From `data.source` to the list of files it means; opens none of them."""
+"""Resolves `data.source` to the list of files it means."""
 
 import glob
 import os

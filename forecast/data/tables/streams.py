@@ -1,4 +1,4 @@
-"""A file, compressed or not, local or remote, as a stream of plain bytes; parses nothing."""
+"""Opens a file, compressed or not, local or remote, as a stream of plain bytes."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""What the reader met on its way, counted with the first place; judges nothing."""
+"""Counts what the reader met on its way, each with its first place."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

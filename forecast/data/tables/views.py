@@ -1,6 +1,6 @@
 """The tables of a source that belong together, each with the config as it holds for it.
 
-Of every table one header is read, and no row.
+Only the header of each table is read.
 """
 
 import contextlib

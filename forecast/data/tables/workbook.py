@@ -1,4 +1,4 @@
-"""Sheets of a workbook (xlsx, xls, ods) to pieces of typed columns; gives none a meaning."""
+"""Reads sheets of a workbook (xlsx, xls, ods) as pieces of typed columns."""
 
 import datetime as dt
 import itertools
