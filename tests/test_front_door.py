@@ -141,7 +141,7 @@ def test_wrong_settings_are_told_at_once() -> None:
         Forecaster(horizon="6h", frequency="1h", settings={"model": {"hiden_size": 8}})
     with pytest.raises(ModelError, match="call fit"):
         untrained().predict()
-    with pytest.raises(DataError, match="a list is no frame"):
+    with pytest.raises(DataError, match="a list is not a frame"):
         untrained().fit([1, 2, 3])
     with pytest.raises(DataError, match="wind"):
         untrained().fit(readings().drop(columns="wind"))

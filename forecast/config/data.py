@@ -57,7 +57,7 @@ Missing = Annotated[
 def _no_such_column(key: str, name: str, roles: Iterable[str]) -> str:
     """Return the message for a setting of a column that the run does not use."""
     close = difflib.get_close_matches(name, roles, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; those are {', '.join(roles)}"
+    hint = f"; did you mean {close[0]!r}?" if close else f"; the columns are {', '.join(roles)}"
     return f"{key}: {name!r} is neither target nor covariate{hint}"
 
 

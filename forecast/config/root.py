@@ -69,7 +69,7 @@ class Config(Section):
         for target in self.model.bounds:
             if target not in self.data.targets:
                 known = ", ".join(self.data.targets)
-                raise ValueError(f"model.bounds: {target!r} is no target; targets are {known}")
+                raise ValueError(f"model.bounds: {target!r} is not a target; targets are {known}")
         return self
 
     @property

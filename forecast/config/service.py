@@ -29,10 +29,10 @@ class Tracking(Section):
         if value is None:
             return None
         if not value.strip() or value != value.strip() or len(value) > LONGEST_NAME:
-            raise ValueError(f"1 to {LONGEST_NAME} characters, no blanks around them")
+            raise ValueError(f"write 1 to {LONGEST_NAME} characters, no blanks at the ends")
         if wrong := sorted(set(re.findall(banned, value))):
             raise ValueError(
-                f"{' '.join(map(ascii, wrong))} cannot stand in the name of a registered model or "
+                f"{' '.join(map(ascii, wrong))} cannot be in the name of a registered model or "
                 "an experiment; use letters, digits, blanks and . _ -"
             )
         return value

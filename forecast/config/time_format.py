@@ -51,7 +51,7 @@ def pattern_of(style: str) -> str:
     pattern = "".join(_piece(piece) for piece in pieces)
     twice = [name for name in _groups(pattern) if pattern.count(f"<{name}>") > 1]
     if twice:
-        raise ValueError(f"the {twice[0]} is there twice")
+        raise ValueError(f"the {twice[0]} appears twice")
     return pattern
 
 
@@ -73,7 +73,7 @@ def check_format(style: str) -> None:
     if "isoyear" in groups and "isoweek" not in groups:
         raise ValueError("%G is the year of a week and needs %V; the year of a date is %Y")
     if "hour12" in groups and "half" not in groups:
-        raise ValueError("%I counts to 12 and needs %p (AM, PM); hours to 23 are %H")
+        raise ValueError("%I is the 12-hour clock and needs %p (AM, PM); %H is 0 to 23")
 
 
 def _groups(pattern: str) -> list[str]:

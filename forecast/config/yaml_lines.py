@@ -106,7 +106,7 @@ def _bounded(loader: _Loader) -> yaml.Node | None:
     try:
         node = loader.get_single_node()
     except RecursionError as error:
-        raise yaml.YAMLError(f"more than {DEEPEST} sections within each other") from error
+        raise yaml.YAMLError(f"nested over {DEEPEST} sections deep") from error
     if node is not None:
         _unfolded(node, {}, 0)
     return node
@@ -115,7 +115,7 @@ def _bounded(loader: _Loader) -> yaml.Node | None:
 def _unfolded(node: yaml.Node, known: dict[int, int], depth: int) -> int:
     """Return how many values a node has with its anchors written out, each counted once."""
     if depth > DEEPEST:
-        raise yaml.YAMLError(f"more than {DEEPEST} sections within each other, or one in itself")
+        raise yaml.YAMLError(f"nested over {DEEPEST} sections deep, or a section that holds itself")
     if id(node) not in known:
         inner: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
@@ -124,7 +124,7 @@ def _unfolded(node: yaml.Node, known: dict[int, int], depth: int) -> int:
             inner = node.value
         known[id(node)] = 1 + sum(_unfolded(one, known, depth + 1) for one in inner)
     if known[id(node)] > MOST_VALUES:
-        raise yaml.YAMLError(f"its anchors unfold to more than {MOST_VALUES:,} values")
+        raise yaml.YAMLError(f"its anchors expand to more than {MOST_VALUES:,} values")
     return known[id(node)]
 
 
@@ -139,7 +139,7 @@ def _walk(
             if here in lines:
                 dotted = ".".join(map(str, here))
                 duplicates.append(
-                    f"{line}: {dotted}: this key stands already in line {lines[here]}; keep one"
+                    f"{line}: {dotted}: this key is already in line {lines[here]}; keep one"
                 )
             lines[here] = line
             _walk(value, here, lines, duplicates)

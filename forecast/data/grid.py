@@ -76,7 +76,7 @@ class Grid:
 
     @cached_property
     def months(self) -> int:
-        """Months of a step; 0 where steps are no months."""
+        """Months of a step; 0 where steps are not months."""
         return months_of(self.frequency)
 
     @cached_property
@@ -96,7 +96,7 @@ class Grid:
 
     @cached_property
     def begin_ns(self) -> int:
-        """Where step 0 begins, of steps that are no months: local or UTC nanoseconds since 1970."""
+        """Begin of step 0, where steps are not months: local or UTC nanoseconds since 1970."""
         is_weeks = self.step_ns % (7 * DAY_NS) == 0 and not self.is_business
         return self.anchor_ns + (_MONDAY_NS if is_weeks else 0)
 
@@ -143,7 +143,7 @@ class Grid:
         Raises
         ------
         ConfigError
-            When the duration is no whole number of steps.
+            When the duration is not a whole number of steps.
 
         Examples
         --------

@@ -78,7 +78,7 @@ class Places:
         return code * DAY_NS + clock % DAY_NS
 
     def _of_clock(self) -> int:
-        """Anchor of steps that are no months."""
+        """Anchor of steps that are not months."""
         step = DAY_NS if self._grid.is_business else self._grid.step_ns
         place = max(self._counts, key=self._counts.__getitem__)
         is_rare = self._counts[place] < LEAST_SHARE * self._total

@@ -66,7 +66,12 @@ def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
         )
     steps = (
         ("train", "calibration", "Variance", "more data, dropout, weight decay, a smaller model"),
-        ("calibration", "dev", "Data mismatch", "the dev part differs from train: look at when"),
+        (
+            "calibration",
+            "dev",
+            "Data mismatch",
+            "the dev part differs from train: look at its dates",
+        ),
         ("dev", "test", "Fitted to dev", "too many choices on too few dev windows"),
     )
     for before, after, name, advice in steps:

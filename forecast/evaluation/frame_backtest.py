@@ -79,7 +79,9 @@ def backtest_windows(
     """
     stride = config.horizon if step is None else count_steps(step, config.data.frequency)
     if windows < 1 or stride < 1:
-        raise ConfigError(f"a backtest needs windows a step apart, not {windows}, {stride} steps")
+        raise ConfigError(
+            f"windows and step must be at least 1, found {windows} windows, {stride} steps apart"
+        )
     stop = int((panel.start + panel.observed_end(targets_only=True)).max())
     split = _held_out(config, panel, (windows - 1) * stride + config.horizon)
     index = rolling_origins(

@@ -150,7 +150,7 @@ def migrate(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
             f"{path}: schema_version {version}, this program reads up to {SCHEMA_VERSION}; "
             "upgrade lstm-forecast, or train anew with this version"
         )
-    raise ModelError(f"{path}: schema_version {version!r} is none this program knows; train anew")
+    raise ModelError(f"{path}: schema_version {version!r} is unknown to this program; train anew")
 
 
 def _bytes(path: Path) -> bytes:

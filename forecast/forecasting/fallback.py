@@ -124,7 +124,7 @@ def join_flags(flag: NDArray[np.str_], more: str | NDArray[np.str_]) -> NDArray[
 def replace_unusable(
     answer: Answer, seen: Seen, *, season: int, climate: Climate, trusts_cold_start: bool
 ) -> Answer:
-    """Put a seasonal naive forecast, or the climate, where the model's is no forecast.
+    """Put a seasonal naive forecast, or the climate, where the model's is not usable.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ class Forecaster:
         Parameters
         ----------
         history
-            One row a reading: `unique_id` (may be absent: one series), `ds`, the targets and
+            One row per reading: `unique_id` (may be absent: one series), `ds`, the targets and
             covariates. Rows behind the newest reading may hold known covariates alone.
 
         Returns

@@ -144,7 +144,7 @@ def _frozen(value: Any) -> Any:
 
 
 def index_at(panel: Panel, cutoff: int) -> WindowIndex:
-    """Return one window a series, all with their last step at grid index `cutoff`.
+    """Return one window per series, all with their last step at grid index `cutoff`.
 
     A series whose own readings end earlier, or begin later, is forecast from there all the same.
     """

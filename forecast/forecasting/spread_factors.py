@@ -1,4 +1,4 @@
-"""Bands made wider or narrower: one factor a side of the median, learned from what was missed.
+"""Bands made wider or narrower: one factor per side of the median, learned from what was missed.
 
 A correction has few degrees of freedom, so that it can rest on little evidence. The distances of
 the lower and of the upper quantiles from the median are each multiplied by a factor, which holds

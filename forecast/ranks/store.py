@@ -78,7 +78,7 @@ def agree(what: str, make: Callable[[], Any]) -> Any:
 
 
 def start(count: int) -> Group:
-    """Start this very command `count` - 1 times more, one process a device of this machine.
+    """Start this very command `count` - 1 times more, one process per device of this machine.
 
     They learn what has been decided up to here.
     """

@@ -34,7 +34,7 @@ class RankError(ForecastError):
 
 
 class Watch(threading.Thread):
-    """The thread; one a process."""
+    """The thread; one per process."""
 
     def __init__(self, place: Group) -> None:
         super().__init__(daemon=True, name="rank-watch")
@@ -104,7 +104,7 @@ class Watch(threading.Thread):
         if not self.store.check([f"beat/{other}"]):
             if now - self._began > JOIN_S:
                 self._conclude(
-                    f"rank {other} of {self.place.world} has not come within {JOIN_S:g} s"
+                    f"rank {other} of {self.place.world} has not joined within {JOIN_S:g} s"
                 )
             return
         beat = self.store.get(f"beat/{other}").decode()

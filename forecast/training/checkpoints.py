@@ -165,7 +165,7 @@ def _set_aside(path: Path, found: Kept | None) -> str:
         if found is None
         else f"the training goes on after epoch {len(found.history)}"
     )
-    return f"{path}: damaged, or useless without another; moved to {aside.name}; {onward}"
+    return f"{path}: damaged, or unusable without another; moved to {aside.name}; {onward}"
 
 
 def _also_as(path: Path, name: Path) -> None:

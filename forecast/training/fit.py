@@ -49,7 +49,7 @@ class FitResult:
         On the CPU, in evaluation mode, its weights (of the best epoch) frozen: torch takes the same
         kernels for it as for one that was loaded.
     history
-        One row of numbers an epoch: `train_loss`, `dev_<metric>`, `learning_rate`.
+        One row of numbers per epoch: `train_loss`, `dev_<metric>`, `learning_rate`.
     best_epoch
         Zero-based.
     best_score

@@ -161,7 +161,7 @@ def objective_of(metric: Metric, panel: Panel, split: Split, spec: Spec) -> Obje
 def with_calibration(forecaster: Forecaster, panel: Panel, index: WindowIndex) -> Forecaster:
     """Return the forecaster with its quantiles calibrated on windows it was not trained on.
 
-    Not those of classes: codes are no scale on which an interval could be moved.
+    Not those of classes: an interval cannot be moved on a scale of codes.
     """
     if forecaster.head.name == "categorical":
         return replace(forecaster, calibration=None)

@@ -1,7 +1,7 @@
 """Defaults of a training that depend on the shape of the data.
 
 One optimiser step costs what its sequences cost, one for each target of each window: a table of
-many targets or a long horizon gets fewer windows a step, and a long table no more steps an epoch
+many targets or a long horizon gets fewer windows per step, a long table no more steps per epoch
 than a short one.
 """
 

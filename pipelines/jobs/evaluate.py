@@ -134,7 +134,7 @@ def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
 
     most = max(1, MOST_VALUES // (config.horizon * len(config.data.targets)))
     if len(index.series) > most:
-        say(f"every window of {len(index.series):,} is too much: {most:,} evenly spaced are taken")
+        say(f"{len(index.series):,} windows are too many: {most:,} evenly spaced ones are taken")
     return thin(index, most=most)
 
 
@@ -146,7 +146,7 @@ def _subject(config: Config, version: str | None, bundle: Path | None) -> Subjec
             raise ConfigError("--version and --bundle exclude each other; give one of them")
         return Subject(Forecaster.load(bundle), f"bundle {bundle}")
     if version is not None and not version.isdigit():
-        raise ConfigError(f"--version {version!r} is no version number; write it like 3")
+        raise ConfigError(f"--version {version!r} is not a version number; write it like 3")
     found = champion_bundle(config, None if version is None else int(version))
     return Subject(Forecaster.load(found.path), f"version {found.version}")
 

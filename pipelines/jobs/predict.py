@@ -315,7 +315,7 @@ def _show(config: Config, path: Path, *, written: int) -> None:
     heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in names]
     table(title, [f"time ({config.data.timezone})", *heads], list(lines.values()))
     if total > len(names):
-        say(f"and {total - len(names)} series more")
+        say(f"and {total - len(names)} more series")
     for flag, flagged in flagged_series(path).items():
         more = f" and {len(flagged) - 5} more" if len(flagged) > 5 else ""
         say(f"flag {flag}: {', '.join(flagged[:5])}{more}")

@@ -231,5 +231,5 @@ def _report(
     if learned is not None and learned >= begin:
         say(
             f"retrain: the champion has learned from readings up to {learned}, within these "
-            "windows: the gate is stricter than it need be"
+            "windows: the gate is stricter than it has to be"
         )

@@ -156,7 +156,7 @@ def _clock(ledger: Ledger, plan: Plan, start: str | None) -> Clock:
     moved = parse_instant(start, where="--now")
     seen = [one for verb in plan.crons if (one := ledger.seen_until(verb))]
     if seen and min(seen) > moved:
-        say(f"the ledger goes on at {minute_text(min(seen))}, later than --now")
+        say(f"the ledger starts again at {minute_text(min(seen))}, later than --now")
         moved = min(seen)
     return MovedClock(moved)
 

@@ -111,7 +111,7 @@ def _record_or_tell(config: Config, champion: Champion, verdict: Verdict, step: 
     try:
         _record(config, champion, verdict, step)
     except TrackingError as cause:
-        say(f"{config.name}: not recorded yet, the next score does it: {cause}", error=True)
+        say(f"{config.name}: not recorded yet; the next score will do it: {cause}", error=True)
 
 
 def newest_reading(config: Config, panel: Panel) -> pd.Timestamp:
@@ -269,7 +269,7 @@ def _psi(
 def _champion(config: Config) -> Champion:
     found, unasked = champion_or_last(config)
     if unasked:
-        say(f"{unasked}; judged is version {found.version}, the last known champion", error=True)
+        say(f"{unasked}; version {found.version}, the last known champion, is judged", error=True)
     origin = read_manifest(found.path)["origin"]
     error = origin.get("metrics", {}).get("test_mae", math.nan)
     return Champion(found.version, origin.get("data_until"), float(error))

@@ -44,7 +44,7 @@ def run(config: Config) -> int | None:
         *_databases(config),
     ]
     if not faults:
-        say(f"{config.name}: all is as it was written; {len(cutoffs)} cutoffs of forecasts")
+        say(f"{config.name}: everything is as it was written; {len(cutoffs)} cutoffs of forecasts")
         return None
     table(f"{config.name}: damaged", ["where", "what", "heals by"], [list(one) for one in faults])
     return DataError.exit_code

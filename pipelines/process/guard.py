@@ -41,7 +41,7 @@ class Guard:
         if body is None:
             refusal = (413, f"the body is longer than {MOST_BYTES:,} bytes")
         elif depth(body) > DEEPEST:
-            refusal = (400, f"more than {DEEPEST} brackets within each other")
+            refusal = (400, f"nested over {DEEPEST} brackets deep")
         if refusal:
             await _answer(send, *refusal)
             return
@@ -52,13 +52,13 @@ def stranger(headers: dict[str, str]) -> tuple[int, str] | None:
     """Return why a request is none of this machine's own; None where it is.
 
     >>> stranger({"host": "localhost:5001", "origin": "http://evil.example"})
-    (403, 'requests of http://evil.example are not answered')
+    (403, 'requests from http://evil.example are not answered')
     """
     host, origin = headers.get("host", ""), headers.get("origin")
     if _name_of(host) not in HOSTS:
         return 403, f"this server is 127.0.0.1, not {host[:100]!r}"
     if origin is not None and origin.partition("://")[2] != host:
-        return 403, f"requests of {origin[:100]} are not answered"
+        return 403, f"requests from {origin[:100]} are not answered"
     return None
 
 

@@ -124,7 +124,7 @@ class Scheduler:
             return
         count = self.ledger.forget_after(now)
         say(
-            f"the clock was ahead: the ledger goes on to {max(seen):%Y-%m-%dT%H:%MZ}, and it is "
+            f"the clock was ahead: the ledger reaches {max(seen):%Y-%m-%dT%H:%MZ}, and it is "
             f"{now:%Y-%m-%dT%H:%MZ}; {count} runs due after now will be due again",
             error=True,
         )

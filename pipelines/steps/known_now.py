@@ -36,7 +36,7 @@ def known_now(panel: Panel) -> Panel:
     for one, text in found[:SHOWN]:
         say(f"prepare: series {one.series_id!r}: {text}", error=True)
     if len(found) > SHOWN:
-        say(f"prepare: and {len(found) - SHOWN} series more", error=True)
+        say(f"prepare: and {len(found) - SHOWN} more series", error=True)
     return panel_now(panel, agree("now", _nanoseconds))
 
 

@@ -163,7 +163,7 @@ def cut_short(study: Study, worker: int) -> FrozenTrial | None:
 
 
 def _queue(config: Config, study: Study, settings: Settings) -> None:
-    """Queue settings; values outside the space (the config's own) are no draws of the sampler."""
+    """Queue settings; values outside the space (the config's own) are not draws of the sampler."""
     domains = config.tune.domains
     params = {key: value for key, value in settings.items() if contains(domains[key], value)}
     study.enqueue_trial(params, user_attrs={SETTINGS: settings})

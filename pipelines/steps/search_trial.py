@@ -59,7 +59,7 @@ def run_trial(search: Search, drawn: Drawn) -> None:
         except optuna.TrialPruned:
             _tell(search, trial, state=states.PRUNED)
             child.set_tags({"outcome": "pruned"})
-            say(f"{name} is given up: behind the others by now")
+            say(f"{name} is stopped early: it lags behind the others")
             return
         except (ConfigError, DataError, ModelError) as fault:
             if isinstance(fault, DataError) and settings == own_settings(search.config):

@@ -126,7 +126,9 @@ def _must_be_replaced(search: Search, worker: _Worker) -> bool:
     with search_lock(search.config):
         trial = cut_short(search.study, worker.process.pid or 0)
         if trial is None:
-            raise ForecastError(f"a process of the search ended with code {code}, over no trial")
+            raise ForecastError(
+                f"a process of the search ended with code {code}, outside any trial"
+            )
         attempt = int(trial.user_attrs.get(ATTEMPT, 1))
         again = attempt < ATTEMPTS
         if again:

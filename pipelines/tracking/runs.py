@@ -1,4 +1,4 @@
-"""One MLflow run a job: resolved config, metrics in batches, figures, the registered bundle.
+"""One MLflow run per job: resolved config, metrics in batches, figures, the registered bundle.
 
 The status of a run is owned here alone: finished, failed, or killed. Nothing here decides what
 a job does next.

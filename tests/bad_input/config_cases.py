@@ -186,7 +186,7 @@ CONFIG_CASES = [
     Case(
         "bound-of-no-target",
         2,
-        ("model.bounds", "'wind' is no target", "targets are y"),
+        ("model.bounds", "'wind' is not a target", "targets are y"),
         config={"hidden_size: 4": "bounds: {wind: [0, 1]}"},
     ),
     Case(

@@ -319,7 +319,7 @@ CHOICE_CASES = [
     Case(
         "count-with-a-fraction",
         3,
-        ("not_a_count", "no whole numbers", "model.head"),
+        ("not_a_count", "not whole numbers", "model.head"),
         config={"hidden_size: 4": "hidden_size: 4, head: negative_binomial"},
     ),
     Case(

@@ -63,7 +63,7 @@ def test_context_is_two_seasons_when_they_are_longer(write):
         ("retrain", "{max_age: 30}", "retrain.max_age: write a number and a unit"),
         ("foo", "1", "run.yaml:6: foo: unknown key; allowed are name, data"),
         ("windows2", "1", "run.yaml:6: windows2: unknown key; did you mean windows?"),
-        ("model", "{bounds: {z: [0, 1]}}", "'z' is no target; targets are y"),
+        ("model", "{bounds: {z: [0, 1]}}", "'z' is not a target; targets are y"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_its_place(write, section, text, message):
@@ -96,7 +96,7 @@ def test_all_faults_come_at_once_in_the_order_of_the_file(write):
 
 def test_duplicate_keys_name_both_lines(write):
     text = fault(write(GOOD + "name: other\n"))
-    assert "run.yaml:6: name: this key stands already in line 1" in text
+    assert "run.yaml:6: name: this key is already in line 1" in text
 
 
 def test_exponents_are_numbers_and_no_is_text(write):

@@ -105,13 +105,13 @@ def test_a_served_frame_is_read_as_a_table_is():
     assert panel.values[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]
     for bad, words in (
         (None, "1 rows have no time"),
-        ("today", "'today' in row 3 is no time"),
+        ("today", "'today' in row 3 is not an ISO 8601 time"),
         ("2024-03-31 02:30", "leaves out"),
     ):
         broken = frame.assign(ds=[*texts[:3], bad])
         with pytest.raises(DataError, match=words):
             panel_from_frame(broken, frequency="1h", timezone="Europe/Berlin")
-    with pytest.raises(DataError, match="is no time"):
+    with pytest.raises(DataError, match="is not an ISO 8601 time"):
         panel_from_frame(frame.assign(ds=[0, 1, 2, 3]), frequency="1h")
 
 

@@ -134,7 +134,7 @@ def test_a_newer_schema_says_upgrade(copy):
 @pytest.mark.parametrize("version", [0, "one", None])
 def test_an_unknown_schema_is_refused(copy, version):
     change(copy, schema_version=version)
-    with pytest.raises(ModelError, match="none this program knows"):
+    with pytest.raises(ModelError, match="unknown to this program"):
         Forecaster.load(copy)
 
 

@@ -108,7 +108,7 @@ def _lost_digits(name: str, seen: Seen) -> Finding:
         "warning",
         "digits",
         f"readings are kept to the nearest {short(seen.value)} in {seen.series:,} series: "
-        "coarse for how little neighbouring ones differ; their differences keep all digits",
+        "coarse for the small steps between neighbours; differences keep all digits",
         seen.steps,
         column=name,
         series=seen.series,
@@ -155,7 +155,7 @@ def _growth(name: str, seen: Seen, judged: int, coarse: Seen) -> Finding:
         "warning",
         "grows",
         f"it only grows, in {seen.series:,} of {judged:,} series{falls}: a running total? Levels "
-        f"never come back, so that a model cannot learn them; their differences it can{kept}",
+        f"never recur, so a model cannot learn them; it can learn their differences{kept}",
         seen.steps,
         column=name,
         series=seen.series,

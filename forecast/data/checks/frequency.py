@@ -99,7 +99,7 @@ def _disagreement(
     elif length > stated or (length > stated / 1.5 and stated % length):
         what = f"{but}: the steps would drift against the rows, some empty, some with two rows"
         if is_calendar and length == UNITS_NS["d"]:
-            what = f"{but}: rows on a weekend would count for its Friday"
+            what = f"{but}: rows on a weekend would count towards Friday"
     elif stated % length == 0 or is_calendar:
         several = f"several readings fall into one step of {data.frequency} and are aggregated"
         setting = f"data.aggregate, or {setting}"

@@ -64,7 +64,7 @@ def _markers(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "sentinel",
-                f"the value {plain(mark)} is there {counted(hits, 'time')}, and {few} {rest}: "
+                f"the value {plain(mark)} occurs {counted(hits, 'time')}, and {few} {rest}: "
                 "a marker of missing values?",
                 hits,
                 column=name,
@@ -97,7 +97,7 @@ def _no_counts(name: str, marks: Marks, ids: SeriesIds) -> Iterator[Finding]:
         yield Finding(
             "error",
             "not_a_count",
-            f"{counted(marks.fractions, 'value')} that are no whole numbers, in a target that "
+            f"{counted(marks.fractions, 'value')} that are not whole numbers, in a target that "
             "model.head takes for counts",
             marks.fractions,
             column=name,

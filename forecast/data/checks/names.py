@@ -22,7 +22,7 @@ def name_findings(names: Sequence[str]) -> Iterator[Finding]:
             sum(map(len, groups)),
             series=sum(map(len, groups)),
             first=groups[0][0],
-            setting="data.series: write one id in one way",
+            setting="data.series: spell each id in one way",
         )
 
 

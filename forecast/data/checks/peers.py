@@ -165,7 +165,7 @@ def _silent_column(panel: Panel, channel: int, season: int) -> Iterator[Finding]
         yield Finding(
             "warning",
             "silent",
-            f"no value any more for longer than a season at the end, in {quiet:,} of "
+            f"no value for longer than a season at the end, in {quiet:,} of "
             f"{len(ends):,} series, up to {counted(longest, 'step')}",
             longest,
             column=panel.channels[channel],

@@ -109,13 +109,13 @@ def _clock(notes: Notes, data: Data) -> Iterator[Finding]:
     if count := notes.repeated.count:
         once = notes.repeated_alone
         alone = (
-            f"{counted(once, 'local time')} of them there once only, taken as the first pass: the "
+            f"{counted(once, 'local time')} of them occur only once, taken as the first pass: the "
             "other is missing"
         )
         yield Finding(
             "warning" if once else "note",
             "repeated_hour",
-            f"{counted(count, 'row')} in an hour that {data.timezone} has twice; "
+            f"{counted(count, 'row')} in an hour that comes twice in {data.timezone}; "
             + (alone if once else PASSES[data.ambiguous]),
             count,
             first=notes.repeated.first,
@@ -125,7 +125,7 @@ def _clock(notes: Notes, data: Data) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "skipped_hour",
-            f"{counted(count, 'row')} in an hour that {data.timezone} leaves out: the stamps may "
+            f"{counted(count, 'row')} in an hour that {data.timezone} skips: the stamps may "
             "be in winter time all year, or in another zone",
             count,
             first=notes.skipped.first,

@@ -184,7 +184,7 @@ def part_findings(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> Itera
                 yield Finding(
                     "warning",
                     "parts_differ",
-                    f"{part} is distributed otherwise than train (distance {distance:.2f} of 1; "
+                    f"{part} is distributed differently from train (distance {distance:.2f} of 1; "
                     f"medians {np.median(other):.4g} and {np.median(train):.4g})",
                     len(other),
                     column=name,

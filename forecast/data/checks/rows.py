@@ -161,7 +161,7 @@ def _sentinels(name: str, extremes: Extremes, ids: SeriesIds) -> Iterator[Findin
         yield Finding(
             "warning",
             "sentinel" if is_marker else "extreme",
-            f"the value {plain(side.outer)} is there {counted(side.count, 'time')}, {plain(apart)} "
+            f"the value {plain(side.outer)} occurs {counted(side.count, 'time')}, {plain(apart)} "
             f"{word} every other value",
             side.count,
             column=name,

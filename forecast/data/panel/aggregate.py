@@ -87,7 +87,7 @@ def first_conflict(readings: Readings) -> Conflict | None:
 
 
 def to_cells(readings: Readings, rules: Sequence[str], duplicates: str) -> Cells:
-    """One cell a row from sorted readings: first by instant, then by step.
+    """One cell per row from sorted readings: first by instant, then by step.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def joined(frame: Any, future: Any) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When one is no table.
+        When one is not a table.
     """
     parts = [_pandas(part) for part in (frame, future) if part is not None]
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
@@ -47,6 +47,6 @@ def _pandas(frame: Any) -> pd.DataFrame:
         converted: pd.DataFrame = pa.table(frame).to_pandas()
         return converted
     raise DataError(
-        f"a {type(frame).__name__} is no frame; give a pandas, polars or pyarrow table with "
+        f"a {type(frame).__name__} is not a frame; give a pandas, polars or pyarrow table with "
         "the columns unique_id, ds and the targets"
     )

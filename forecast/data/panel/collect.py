@@ -209,8 +209,8 @@ class Intake:
         if is_beyond.any():
             raise DataError(
                 f"series {names[int(np.argmax(is_beyond))]!r}: several readings have a time before "
-                "1700 or after 2250 (9999-12-31 or 0001-01-01 for none?); mend the rows, or name "
-                "another column in data.timestamp"
+                "1700 or after 2250 (9999-12-31 or 0001-01-01 for missing?); mend the rows, or "
+                "name another column in data.timestamp"
             )
 
     def _require_sane(self, length: NDArray[np.int64], names: list[str]) -> None:

@@ -35,7 +35,7 @@ class FrameTimes:
         Raises
         ------
         DataError
-            When something is no time, or a local time that the zone leaves out.
+            When something is not a time, or a local time that the zone leaves out.
         """
         stamps = self._stamps(column)
         utc, repeated, skipped = self._clock.to_utc(stamps.ns)
@@ -62,7 +62,7 @@ class FrameTimes:
             stamps = to_stamps([_cells(column)], None, self._timezone)
         except pa.ArrowException as error:
             raise DataError(f"column {column.name!r} holds no times ({error})") from error
-        self._refuse(column, stamps.bad, "is no time as ISO 8601 (2013-01-31T06:00:00Z)")
+        self._refuse(column, stamps.bad, "is not an ISO 8601 time (2013-01-31T06:00:00Z)")
         return stamps
 
     @staticmethod

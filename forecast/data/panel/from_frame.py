@@ -50,7 +50,7 @@ def panel_from_frame(
         Columns `series` (may be absent: one series), `timestamp` (naive stamps are local to
         `timezone`) and the channels. NaN means missing.
     static
-        One row a series, indexed by series id.
+        One row per series, indexed by series id.
     available_at
         Column with the time at which a row became known; missing means always known.
 

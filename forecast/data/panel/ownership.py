@@ -30,7 +30,7 @@ def claim(folder: Path, names: Iterable[str]) -> None:
     Raises
     ------
     DataError
-        When the folder holds a `meta.json` that is no panel's.
+        When the folder holds a `meta.json` that is not a panel's.
     OSError
         When the folder cannot be written.
     """

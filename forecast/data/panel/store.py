@@ -39,7 +39,7 @@ def new_files(folder: Path) -> dict[str, str]:
     Raises
     ------
     DataError
-        When the folder holds a `meta.json` that is no panel's.
+        When the folder holds a `meta.json` that is not a panel's.
     OSError
         When the folder cannot be written.
     """

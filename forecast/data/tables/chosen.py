@@ -32,7 +32,7 @@ class Chosen:
     Raises
     ------
     ConfigError
-        When a span's start or end is no time.
+        When a span's start or end is not a time.
     """
 
     def __init__(self, data: Data, channels: tuple[str, ...], ids: SeriesIds, notes: Notes) -> None:

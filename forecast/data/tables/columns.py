@@ -138,7 +138,7 @@ def require(table: OpenedTable, wanted: Iterable[str]) -> None:
     repeated = [name for name in wanted if names.count(name) > 1]
     if repeated:
         raise DataError(
-            f"{table.file.path}: column {repeated[0]!r} is there {names.count(repeated[0])} times; "
+            f"{table.file.path}: column {repeated[0]!r} occurs {names.count(repeated[0])} times; "
             "rename one of them, or name all columns with data.csv.columns"
         )
 

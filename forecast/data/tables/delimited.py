@@ -153,7 +153,7 @@ class CsvTable:
         return "skip"
 
     def _note_unheard(self, row: bytes) -> None:
-        """Remember such a row that is no text; Arrow leaves it out too, or ends."""
+        """Remember such a row that is not text; Arrow leaves it out too, or ends."""
         text = row.decode(errors="replace")
         cells, _ = next(_rows([text], self._separator, self.style.quote), ([], 0))
         self._count_ragged(text, len(cells))
@@ -239,12 +239,12 @@ class CsvTable:
         )
 
     def _unreadable(self, error: pa.ArrowInvalid) -> DataError:
-        """Return the error of a file that is no table in the stated style."""
+        """Return the error of a file that is not a table in the stated style."""
         text = str(error)
         if "UTF8" in text or self._unheard:
             where = f" in the row {self._unheard!r}" if self._unheard else ""
             return DataError(
-                f"{self.file.path}: not {self.encoding} text (bytes that are no character{where}); "
+                f"{self.file.path}: not {self.encoding} text (bytes that are no text{where}); "
                 "set data.csv.encoding, for example latin-1 or utf-16"
             )
         if "straddling" in text or "out of sync" in text:
@@ -276,7 +276,7 @@ def _encoding(name: str, head: bytes) -> str:
         known = codecs.lookup(name).name
     except LookupError as error:
         raise ConfigError(
-            f"data.csv.encoding: {name!r} is no known encoding; "
+            f"data.csv.encoding: {name!r} is not a known encoding; "
             "write utf-8, latin-1, cp1252, utf-16 ..."
         ) from error
     if head.startswith(_UTF16_MARKS) and known in ("utf-8", "utf-8-sig"):

@@ -92,8 +92,8 @@ class LongLayout:
     def _usable(self, columns: dict[str, pa.Array]) -> tuple[dict[str, pa.Array], Bools]:
         """Return the columns as they are to be read, and the rows of which no value was nulled.
 
-        Markers in the time are no time. Where bad rows are dropped, the other cells of rows without
-        a time (headers that come again, units, totals) are null: their texts are no fault of a
+        Markers in the time are not times. Where bad rows are dropped, other cells of rows without a
+        time (headers that come again, units, totals) are null: their texts are no fault of a
         column, no series and no label.
         """
         columns = dict(columns)

@@ -19,7 +19,7 @@ def number_hint(bad: Sequence[str], good: Sequence[str], spelling: Spelling) -> 
     Parameters
     ----------
     bad
-        Some of the cells that are no numbers.
+        Some of the cells that are not numbers.
     good
         Some cells of the same column that are.
     spelling

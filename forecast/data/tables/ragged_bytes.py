@@ -1,6 +1,6 @@
-"""Bytes that are no text in rows that are left out anyway, so that such rows can be counted.
+"""Bytes that are not text in rows that are left out anyway, so that such rows can be counted.
 
-Arrow hands a row that does not fit the header to a handler as text. Where the row is no text it
+Arrow hands a row that does not fit the header to a handler as text. Where the row is not text it
 drops the row without a word, from a thread of its own. So the bad bytes of such rows, and of no
 others, become question marks on their way in.
 """

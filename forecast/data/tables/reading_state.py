@@ -90,7 +90,7 @@ class ReadingState:
         return numbers.values
 
     def _remedy(self, column: str, cells: pa.Array, numbers: Numbers) -> str:
-        """Return what to do about the cells of a number column that are no numbers."""
+        """Return what to do about the cells of a number column that are not numbers."""
         assert numbers.bad is not None
         bad = _some(cells, np.flatnonzero(numbers.bad))
         if bad[0].strip() == column:

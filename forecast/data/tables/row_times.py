@@ -86,7 +86,7 @@ class Instants:
     def _refuse_bad(
         self, bad: Bools, cells: list[pa.Array], names: tuple[str, ...], site: Site
     ) -> None:
-        """Make a fault of texts that are no time, unless such rows are dropped."""
+        """Make a fault of texts that are not times, unless such rows are dropped."""
         if not bad.any() or self._data.bad_rows == "drop":
             return
         style = self._data.timestamp_format

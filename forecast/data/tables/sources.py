@@ -195,6 +195,6 @@ def _near(path: Path) -> str:
     import difflib
 
     if not path.parent.is_dir():
-        return f"; the folder {path.parent} is not there either"
+        return f"; the folder {path.parent} does not exist either"
     close = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()], n=1)
     return f"; did you mean {path.parent / close[0]}?" if close else ""

@@ -81,7 +81,7 @@ def require_proportion(file: SourceFile, unfolded: int) -> None:
     """
     if unfolded > MOST_UNFOLDED and 0 < file.size * MOST_RATIO < unfolded:
         raise DataError(
-            f"{file.path}: {file.size:,} bytes unfold to more than {MOST_RATIO} times as much, as "
+            f"{file.path}: {file.size:,} bytes expand to more than {MOST_RATIO} times as much, as "
             "no table does; unpack it and look at what it holds"
         )
 

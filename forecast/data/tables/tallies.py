@@ -43,7 +43,7 @@ class Notes:
         Rows of the files, empty and refused ones included.
     empty, ragged, no_time, bad_time, no_series
         Rows left out: without any value; with too few or too many values; without a time; with a
-        text that is no time; without a series id.
+        text that is not a time; without a series id.
     missing, marked, infinite
         Cells by column that became NaN: for any reason; as a numeric marker (by marker);
         infinite.

@@ -28,7 +28,7 @@ class Stamps(NamedTuple):
     """Times of one chunk in nanoseconds since 1970.
 
     `is_utc` tells instants from clock times without an offset; `empty` marks rows without a
-    time, `bad` rows whose text is no time. The value of both is 0.
+    time, `bad` rows whose text is not a time. The value of both is 0.
     """
 
     ns: NDArray[np.int64]

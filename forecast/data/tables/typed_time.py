@@ -21,7 +21,7 @@ def typed_instant(text: str, timezone: str | None, *, in_days: bool = False) -> 
     Raises
     ------
     ValueError
-        When the text is no such time; the message goes on after the text.
+        When the text is not such a time; the message continues after the text.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def typed_instant(text: str, timezone: str | None, *, in_days: bool = False) -> 
     """
     stamps = to_stamps([pa.array([text])], None, timezone or "UTC")
     if stamps.bad[0] or stamps.empty[0]:
-        raise ValueError("is no time; write it like 2013-12-01T00:00Z")
+        raise ValueError("is not a time; write it like 2013-12-01T00:00Z")
     if stamps.is_utc[0]:
         return int(stamps.ns[0])
     if timezone is None:

@@ -1,6 +1,6 @@
-"""Rows whose handler Arrow could not call, because they are no text.
+"""Rows whose handler Arrow could not call, because they are not text.
 
-Arrow hands a row that does not fit the header to a handler as text. Where its bytes are no text,
+Arrow hands a row that does not fit the header to a handler as text. Where its bytes are not text,
 making that text fails in one of Arrow's own threads, where nobody can catch it: Python passes the
 error, which holds the bytes of the row, to `sys.unraisablehook`, and Arrow drops the row or ends.
 """

@@ -136,7 +136,7 @@ def _fault(own: Data, opened: OpenedTable) -> str:
     )
     if set(own.covariates.static) & set(names) and not set(own.timestamp) & set(names):
         remedy = (
-            "a table with one row a series is no table of readings; write data.static_table: "
+            "a table with one row per series has no readings; write data.static_table: "
             f"{{source: {path}, series: {names[0]}}}"
         )
     return (
@@ -231,7 +231,7 @@ def _require_fit(data: Data, view: View) -> None:
         raise DataError(
             f"{path}: holds none of the readings that the config names ({wanted}), but "
             f"{in_words(view.names)}; name its columns in an entry of data.source with columns: "
-            "{name in data: name in the table}, or, where it has one row a series, in "
+            "{name in data: name in the table}, or, where it has one row per series, in "
             "data.static_table"
         )
     roles = view.data.covariates

@@ -24,7 +24,7 @@ def _one_channel(data: Data) -> str:
     channels = channels_of(data)
     if len(channels) != 1:
         raise ConfigError(
-            f"data.layout: {data.layout} holds one value a cell, so there is one target and no "
+            f"data.layout: {data.layout} holds one value per cell, so there is one target and no "
             f"past or known covariate; the config names {', '.join(channels)}"
         )
     return channels[0]
@@ -146,7 +146,7 @@ def _step_times(data: Data, count: int) -> NDArray[np.int64]:
     """Return the times of the first steps from `data.start`."""
     start = to_stamps([pa.array([data.start])])
     if start.bad[0] or start.empty[0]:
-        raise ConfigError(f"data.start: {data.start!r} is no ISO 8601 time")
+        raise ConfigError(f"data.start: {data.start!r} is not an ISO 8601 time")
     grid = Grid(frequency=data.frequency, timezone=data.timezone)
     first = grid.index(start.ns)[0]
     return grid.time(np.arange(first, first + count))

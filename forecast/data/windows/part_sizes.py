@@ -116,7 +116,7 @@ def enlarged(
 def _require_a_whole(shares: dict[str, float]) -> None:
     for name, share in shares.items():
         if not 0.0 <= share < 1.0:
-            raise ConfigError(f"split.{name}: {share} is no share between 0 and 1")
+            raise ConfigError(f"split.{name}: {share} is not a share between 0 and 1")
     whole = [shares[name] for name in ("train", "dev", "test") if name in shares]
     if len(whole) == 3 and sum(whole) > 1 + 1e-9:
         raise ConfigError(f"split: {shares} add up to more than the whole; make them 1 together")

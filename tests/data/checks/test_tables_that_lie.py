@@ -231,7 +231,7 @@ def test_negative_counts(found):
     assert "down to -3" in finding.message
     broken = counts.astype(float)
     broken[500] = 1.5
-    assert "no whole numbers" in only(found(one(broken), counts=("y",)), "not_a_count").message
+    assert "not whole numbers" in only(found(one(broken), counts=("y",)), "not_a_count").message
     assert "not_a_count" not in alarms(found(one(broken)))
 
 

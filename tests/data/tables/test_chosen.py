@@ -57,7 +57,7 @@ def test_a_span_is_left_out_in_local_time_and_its_end_counts_again(tmp_path):
 def test_exclusions_that_mean_nothing_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"no series 'aa'; did you mean 'a'\?"):
         prepared(tmp_path, ROWS, exclude=[{"series": "aa"}])
-    with pytest.raises(ConfigError, match="'soon' is no time"):
+    with pytest.raises(ConfigError, match="'soon' is not a time"):
         prepared(tmp_path, ROWS, exclude=[{"start": "soon"}])
     with pytest.raises(ValueError, match="this would leave out every reading"):
         Data(source="t.csv", frequency="1h", exclude=[{}])

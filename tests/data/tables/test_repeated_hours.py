@@ -149,7 +149,7 @@ def test_check_says_when_a_pass_is_missing(tmp_path):
     [hour] = [one for one in found if one.code == "repeated_hour"]
     assert hour.level == "warning"
     assert "told apart" not in hour.message
-    assert "once only" in hour.message
+    assert "occur only once" in hour.message
 
 
 def test_the_first_pass_of_this_very_night_is_no_loss(tmp_path):

@@ -301,7 +301,7 @@ BAD = [
     Bad("parquet stated csv", {"t.csv": parquet(ds=["x"])}, {"format": "csv"}, ["data.format"]),
     Bad("no such column", *csv("ds,Y\n2020-01-01,1\n"), ["no column 'y'", "did you mean 'Y'"]),
     Bad("wrong separator", *csv("ds;y\n2020-01-01;1\n"), ["data.csv.separator", "';'"]),
-    Bad("column twice", *csv("ds,y,y\n2020-01-01,1,2\n"), ["'y' is there 2 times"]),
+    Bad("column twice", *csv("ds,y,y\n2020-01-01,1,2\n"), ["'y' occurs 2 times"]),
     Bad("text", *csv("ds,y\n2020-01-01,1\n2020-01-02,off\n2020-01-03,off\n"),
         ["line 3", "'y'", "'off'", "2 in this file", "data.missing"]),
     Bad("None is no number", *csv("ds,y\n2020-01-01,None\n"), ["'None'", "data.missing"]),

@@ -177,7 +177,7 @@ def test_a_typed_time_is_read_as_tables_read_it():
     assert typed_instant("20240131T0630Z", None) == instant("2024-01-31T06:30")
     assert typed_instant("2024-07-31 06:30", BERLIN) == instant("2024-07-31T04:30")
     for text, zone, words in (
-        ("today", BERLIN, "is no time"),
+        ("today", BERLIN, "is not a time"),
         ("2024-01-31", None, "no time zone"),
         ("2024-10-27 02:30", BERLIN, "comes twice"),
         ("2024-03-31 02:30", BERLIN, "left out"),

@@ -89,7 +89,7 @@ def test_only_shares_grow_and_the_line_says_so():
 
 def test_parts_that_do_not_fit_are_refused():
     panel = ramp_panel(500)
-    with pytest.raises(ConfigError, match="no share"):
+    with pytest.raises(ConfigError, match="not a share"):
         split_windows(panel, context_length=10, horizon=5, test=1.5)
     with pytest.raises(ConfigError, match="add up to more"):
         split_windows(panel, context_length=10, horizon=5, test=0.5)

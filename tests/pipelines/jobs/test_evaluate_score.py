@@ -100,9 +100,9 @@ def test_a_bundle_is_evaluated_as_it_lies_and_windows_seen_in_training_are_told(
     [
         ({"days": 3, "first": "2024-01-20"}, ConfigError, "exclude each other"),
         ({"days": 0}, ConfigError, "at least one day"),
-        ({"version": "newest"}, ConfigError, "no version number"),
+        ({"version": "newest"}, ConfigError, "not a version number"),
         ({"version": "1", "bundle": Path("x")}, ConfigError, "exclude each other"),
-        ({"first": "yesterday"}, ConfigError, "is no time; write it like"),
+        ({"first": "yesterday"}, ConfigError, "is not a time; write it like"),
         ({"first": "2030-01-01", "last": "2030-01-02"}, DataError, "within the readings"),
     ],
 )

@@ -200,7 +200,7 @@ def test_verify_is_silent_about_nothing_and_changes_nothing(site, capsys):
     assert main(["score", "run.yaml"]) == 0
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     assert main(["verify", "run.yaml"]) == 0
-    assert "all is as it was written; 2 cutoffs" in capsys.readouterr().out
+    assert "everything is as it was written; 2 cutoffs" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
     meta = json.loads((site / ".forecast/plant/panel/meta.json").read_text())
     values = site / ".forecast/plant/panel" / meta["files"]["values"]

@@ -81,7 +81,7 @@ def test_nothing_scheduled_is_a_config_error(in_folder: Path) -> None:
     ("options", "message"),
     [
         ({"now": "2024-01-01T00:00Z"}, "say where it ends with --until"),
-        ({"until": "soon"}, "--until: 'soon' is no time"),
+        ({"until": "soon"}, "--until: 'soon' is not a time"),
         ({"now": "2024-01-01", "until": "2024-01-02T00:00Z"}, "--now.*has no time zone"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_replay_goes_on_where_the_ledger_ends(
     config = load_config("tiny.yaml", ["schedule.predict=null"])
     run(config, now="2024-01-01T00:00Z", until="2024-01-01T00:20Z")
     run(config, now="2023-01-01T00:00Z", until="2024-01-01T00:30Z")
-    assert "the ledger goes on at 2024-01-01T00:00Z" in capsys.readouterr().out
+    assert "the ledger starts again at 2024-01-01T00:00Z" in capsys.readouterr().out
 
 
 def test_health_tells_a_probe_what_is_wrong(

@@ -241,7 +241,7 @@ def test_a_trial_behind_the_others_is_given_up(
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda _trial: True)
     with pytest.raises(ModelError, match="none was finished"):
         tune.run(_changed(waves, "tune.trials=1"))
-    assert "trial 1 is given up" in capsys.readouterr().out
+    assert "trial 1 is stopped early" in capsys.readouterr().out
 
 
 def test_readings_that_serve_no_trial_end_the_search(

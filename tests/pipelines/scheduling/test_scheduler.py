@@ -133,7 +133,7 @@ def test_a_clock_that_was_ahead_for_days_loses_no_run_once_it_is_right(
     assert ledger.count("predict", DONE) - 1 == len(_told()) == 6  # 00:10 before, six from 02:10
     assert ledger.count("predict", SKIPPED) == 1  # 01:10, which the jump left behind
     assert ledger.newest("predict") == _hours(7) + timedelta(minutes=10)
-    assert "the clock was ahead: the ledger goes on to 2024-01-0" in capsys.readouterr().err
+    assert "the clock was ahead: the ledger reaches 2024-01-0" in capsys.readouterr().err
 
 
 def test_a_clock_set_back_by_seconds_doubles_no_run(in_folder: Path) -> None:
