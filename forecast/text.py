@@ -53,3 +53,17 @@ def better_by(own: float, other: float) -> str:
     if not (math.isfinite(own) and math.isfinite(other) and other > 0):
         return ""
     return f"{100 * (1 - own / other):+.0f} %"
+
+
+def counted(count: int, word: str, *verbs: str) -> str:
+    """Return a count with its noun, singular or plural, and with a verb in its two forms.
+
+    Examples
+    --------
+    >>> counted(1, "gap"), counted(2500, "gap")
+    ('1 gap', '2,500 gaps')
+    >>> counted(1, "step", "has", "have"), counted(2, "step", "has", "have")
+    ('1 step has', '2 steps have')
+    """
+    plural = word if word.endswith("series") else f"{word}s"
+    return " ".join([f"{count:,}", *((word, *verbs[:1]) if count == 1 else (plural, *verbs[1:]))])

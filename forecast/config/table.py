@@ -127,7 +127,7 @@ class TableForm(Section):
     timestamp: Texts = ("ds",)
     """Column with the time, or several columns joined by a space in this order."""
     timestamp_format: str | None = None
-    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`; ISO 8601 unless set.
+    """`strptime` format of the (joined) text, or `epoch_s`, `epoch_ms`, `excel`; else ISO 8601.
     [tables.md](tables.md#times) lists every form that is read."""
     timezone: str = "UTC"
     """IANA zone of timestamps without an offset, and of local time for calendar features."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 ZONE = r"(?P<zone>[Zz]|[+\-\x{2212}]\d{2}(?::?\d{2})?|[A-Za-z]{2,5})"
 """The end of a time: Z, an offset, or the abbreviation of a zone."""
-EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
+EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "excel")
 
 _DIRECTIVES = {
     "Y": r"(?P<year>\d{4})",

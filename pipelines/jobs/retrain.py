@@ -16,6 +16,7 @@ from forecast.data.panel.panel import instant_text
 from forecast.evaluation.beside import MODEL
 from forecast.ranks import rank
 from forecast.ranks.store import agree
+from forecast.text import counted
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.champion import INCUMBENT, Champion, load_comparable
@@ -225,7 +226,7 @@ def _report(
     rows = [[who, *(one.get(key, math.nan) for key in keys)] for who, one in _named(scores).items()]
     first, stop = split.spans["test"][0]
     begin, end = instant_text(panel, int(first)), instant_text(panel, int(stop) - 1)
-    title = f"{config.name}: {len(backtest.index.series)} windows from {begin} to {end}"
+    title = f"{config.name}: {counted(len(backtest.index.series), 'window')} from {begin} to {end}"
     table(title, ["forecast", *keys], rows)
     learned = champion.forecaster.origin.get("learned_until")
     if learned is not None and learned >= begin:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from forecast.errors import ModelError
 from forecast.evaluation.beside import MODEL
 from forecast.ranks import rank
-from forecast.text import better_by
+from forecast.text import better_by, counted
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.champion import INCUMBENT, load_comparable, unlike_file, with_champion
@@ -168,7 +168,7 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
             row.pop(1)
     table(f"{config.name}: error on test, read once", columns, rows)
     say(
-        f"best of {len(fitted.fit.history)} epochs: {fitted.fit.best_epoch + 1}, "
+        f"best of {counted(len(fitted.fit.history), 'epoch')}: {fitted.fit.best_epoch + 1}, "
         f"dev {metric} {fitted.fit.best_score:.4g}"
     )
     for note in fitted.notes:

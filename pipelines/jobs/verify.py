@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from forecast.errors import DataError
 from forecast.forecasting.published import forecast_faults
+from forecast.text import counted
 from forecast.whole_files import read_object
 from pipelines.process.console import say, table
 from pipelines.steps.gate import MONITOR
@@ -44,7 +45,8 @@ def run(config: Config) -> int | None:
         *_databases(config),
     ]
     if not faults:
-        say(f"{config.name}: everything is as it was written; {len(cutoffs)} cutoffs of forecasts")
+        kept = counted(len(cutoffs), "cutoff")
+        say(f"{config.name}: everything is as it was written; {kept} of forecasts")
         return None
     table(f"{config.name}: damaged", ["where", "what", "heals by"], [list(one) for one in faults])
     return DataError.exit_code

@@ -10,6 +10,7 @@ from forecast.data.panel import panel_as_of, panel_now
 from forecast.data.panel.ahead import Ahead, readings_ahead
 from forecast.ranks import is_first
 from forecast.ranks.store import agree
+from forecast.text import counted
 from pipelines.process.clock import minute_text, moved_now, now
 from pipelines.process.console import say
 
@@ -54,7 +55,7 @@ def ahead_in_words(panel: Panel) -> list[tuple[Ahead, str]]:
 
 def _words(one: Ahead) -> str:
     first, last = stamp(one.first_ns), stamp(one.last_ns)
-    span = f"{one.steps:,} steps with readings from {first} to {last} lie"
+    span = f"{counted(one.steps, 'step')} with readings from {first} to {last} lie"
     if one.steps == 1:
         span = f"a reading of {first} lies"
     return (

@@ -29,6 +29,7 @@ from forecast.errors import DataError
 from forecast.forecasting.from_config import panel_spec
 from forecast.ranks import is_first
 from forecast.ranks.store import agree
+from forecast.text import counted
 from pipelines.process.clock import minute_text
 from pipelines.process.console import say
 from pipelines.process.lock import run_lock
@@ -160,7 +161,8 @@ def _append(config: Config, source: _Source) -> Panel | None:
     except DataError:
         return None  # a full build meets the fault again, and names its file
     rows = panel.account["read"] - source.before["account"]["read"]
-    say(f"prepare: {rows:,} new rows from {len(came) + len(grew)} files appended")
+    files = counted(len(came) + len(grew), "file")
+    say(f"prepare: {counted(rows, 'new row')} from {files} appended")
     _print_account(panel)
     return panel
 
@@ -232,7 +234,7 @@ def _print_account(panel: Panel) -> None:
     if stray := account.get("stray", 0):
         name, time = panel.strays[0]
         say(
-            f"prepare: {stray:,} readings years from all others were set aside, the first of "
+            f"prepare: {counted(stray, 'reading')} years from all others set aside, the first of "
             f"series {name!r} at {minute_text(pd.Timestamp(time, tz='UTC'))}"
         )
     for key, count in account.items():
@@ -243,7 +245,7 @@ def _print_account(panel: Panel) -> None:
                 "infinite": "not finite",
                 "fallen": "below the total before",
             }[what]
-            say(f"prepare: {channel}: {count:,} cells {words}, now missing")
+            say(f"prepare: {channel}: {counted(count, 'cell')} {words}, now missing")
 
 
 def _print_tables(panel: Panel, tables: Reader | Joined) -> None:

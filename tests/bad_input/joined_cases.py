@@ -175,7 +175,7 @@ JOINED_CASES = [
     Case(
         "join-one-table-only",
         0,
-        ("one_table", "1 series of other tables have no row in rain.csv: rain missing there"),
+        ("one_table", "1 series of other tables without a row in rain.csv: rain missing there"),
         config=entries("readings.csv", "rain.csv"),
         files=rain(series="ab"),
     ),

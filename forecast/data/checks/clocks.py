@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.data.checks.finding import Finding, stamp
 from forecast.data.checks.order import RowOrder
+from forecast.text import counted
 
 HOUR_NS = 3600 * 10**9
 LEAST_SHARE = 0.5
@@ -42,8 +43,8 @@ def _at_changes(
         yield Finding(
             "warning",
             "clock_change",
-            f"{len(hits)} gaps of one hour lie at clock changes of {timezone}: an hour is lost "
-            "with every change, or the stamps are in winter time all year",
+            f"{counted(len(hits), 'gap')} of one hour at clock changes of {timezone}: an hour is "
+            "lost with every change, or the stamps are in winter time all year",
             len(hits),
             first=stamp(hits[0]),
             setting="data.timezone (a fixed one such as Etc/GMT-1), data.ambiguous",
@@ -69,8 +70,8 @@ def _as_local(before: NDArray[np.int64], order: RowOrder) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "local_time",
-                f"{len(hits)} gaps of one hour lie where the clocks of {zone} go forward: the "
-                "stamps look like local time, but are read as UTC",
+                f"{counted(len(hits), 'gap')} of one hour where the clocks of {zone} go forward: "
+                "the stamps look like local time, but are read as UTC",
                 len(hits),
                 first=stamp(hits[0]),
                 setting=f"data.timezone: {zone}",

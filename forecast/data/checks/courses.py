@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.checks.finding import Finding, counted, short, stamp
+from forecast.data.checks.finding import Finding, short, stamp
 from forecast.data.checks.runs import Runs, true_runs
 from forecast.data.panel import Panel
+from forecast.text import counted
 
 SAMPLE = 1 << 18
 LEAST = 100

@@ -77,17 +77,6 @@ def short(number: float) -> str:
     return f"{number:.7g}"
 
 
-def counted(count: int, word: str) -> str:
-    """Return a count with its noun, singular or plural.
-
-    Examples
-    --------
-    >>> counted(1, "gap"), counted(2500, "gap")
-    ('1 gap', '2,500 gaps')
-    """
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def plain(number: float) -> str:
     """Return a number without needless digits.
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.checks.finding import Finding, Level, counted, short, stamp
+from forecast.data.checks.finding import Finding, Level, short, stamp
 from forecast.data.checks.occurrences import ByChannel, Occurrences
 from forecast.data.checks.runs import equal_runs, true_runs
 from forecast.data.panel import Panel
+from forecast.text import counted
 
 STUCK_LEAST = 24
 SUDDEN_TIMES = 40.0
@@ -195,12 +196,13 @@ def _breaks(column: NDArray[np.float32], where: Where, found: Occurrences) -> No
 def _blank_findings(blank: Occurrences, gap_steps: int) -> Iterator[Finding]:
     """Yield steps without any value, except those without a row."""
     if blank.count > gap_steps:
-        rest = f" ({gap_steps:,} of them have no row)" if gap_steps else ""
+        rest = f" ({gap_steps:,} of them without a row)" if gap_steps else ""
         yield blank.finding(
             "warning",
             "blank",
-            f"{blank.count:,} steps hold no value at all{rest}, in {counted(blank.runs, 'run')}; "
-            f"the longest has {int(blank.worst):,} steps from {blank.worst_at}",
+            f"{counted(blank.count, 'step', 'holds', 'hold')} no value at all{rest}, "
+            f"in {counted(blank.runs, 'run')}; the longest has "
+            f"{counted(int(blank.worst), 'step')} from {blank.worst_at}",
             setting="windows.min_observed",
         )
 
@@ -236,8 +238,9 @@ def _value_findings(stuck: ByChannel, sudden: ByChannel, breaks: ByChannel) -> I
             yield found.finding(
                 "note",
                 "stuck",
-                f"{found.count:,} steps repeat one value in {counted(found.runs, 'long run')}; the "
-                f"longest has {int(found.worst):,} steps from {found.worst_at}",
+                f"{counted(found.count, 'step', 'repeats', 'repeat')} one value "
+                f"in {counted(found.runs, 'long run')}; the longest has "
+                f"{counted(int(found.worst), 'step')} from {found.worst_at}",
                 column=name,
             )
     for name, found in sudden.items():

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from forecast.data.checks.finding import Finding, counted, plain
+from forecast.data.checks.finding import Finding, plain
 from forecast.data.checks.marks import KNOWN_MARKS, NEAR, Marks
 from forecast.data.checks.order import place
 from forecast.data.chunk import SeriesIds
+from forecast.text import counted
 
 LEAST_HITS = 5
 TIMES_NEAR = 2

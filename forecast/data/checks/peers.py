@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.checks.finding import Finding, counted, short, stamp
+from forecast.data.checks.finding import Finding, short, stamp
 from forecast.data.panel import Panel
+from forecast.text import counted
 
 SAMPLE = 1 << 16
 LEAST_PEERS = 5
@@ -137,7 +138,7 @@ def _silent(panel: Panel, season: int) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "silent",
-            f"{len(ended):,} of {len(panel.series_ids):,} series have been silent for longer than "
+            f"{len(ended):,} of {len(panel.series_ids):,} series silent for longer than "
             f"a season at the end, up to {counted(longest, 'step')}",
             len(ended),
             series=len(ended),

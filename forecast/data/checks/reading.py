@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from forecast.config.data import Data
-from forecast.data.checks.finding import Finding, Level, counted, plain
+from forecast.data.checks.finding import Finding, Level, plain
 from forecast.data.tables.tallies import Notes, Tally
+from forecast.text import counted
 
 MUCH_MISSING = 0.5
 PASSES = {
@@ -54,8 +55,8 @@ def reading_findings(notes: Notes, data: Data, readings: int) -> Iterator[Findin
             yield Finding(
                 "warning",
                 "static_changes",
-                f"{tally.count:,} rows contradict the first value of their series in the static "
-                "covariate; the first is used",
+                f"{counted(tally.count, 'row', 'contradicts', 'contradict')} the first value of "
+                "the series in the static covariate; the first is used",
                 tally.count,
                 column=name,
                 first=tally.first,
@@ -65,7 +66,7 @@ def reading_findings(notes: Notes, data: Data, readings: int) -> Iterator[Findin
         yield Finding(
             "warning",
             "static_absent",
-            f"{absent:,} series have no row in the static table",
+            f"{counted(absent, 'series', 'has', 'have')} no row in the static table",
             absent,
             series=absent,
             first=notes.static_absent.first,
@@ -100,7 +101,8 @@ def _clock(notes: Notes, data: Data) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "naive_stamps",
-            f"{count:,} times have no offset and no zone is set: they are read as {data.timezone}",
+            f"{counted(count, 'time', 'has', 'have')} no offset and no zone is set: "
+            f"read as {data.timezone}",
             count,
             column=" ".join(data.timestamp),
             first=notes.naive.first,
@@ -175,3 +177,16 @@ def _cells(notes: Notes, data: Data, readings: int) -> Iterator[Finding]:
             first=tally.first,
             setting="data.missing",
         )
+    for name, tally in notes.grouped.items():
+        if tally.count:
+            yield Finding(
+                "warning",
+                "thousands",
+                f"{counted(tally.count, 'cell')} of the first with three digits behind the decimal "
+                "mark, beside whole numbers below 1,000: if the mark stands between thousands, "
+                'set csv.thousands to it, and csv.decimal to "," or "."',
+                tally.count,
+                column=name,
+                first=tally.first,
+                setting="data.csv.thousands",
+            )

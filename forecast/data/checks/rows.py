@@ -7,11 +7,12 @@ import numpy as np
 from forecast.config.data import Data
 from forecast.config.duration import duration_s
 from forecast.data.checks.extremes import Extreme, Extremes
-from forecast.data.checks.finding import Finding, counted, plain, stamp
+from forecast.data.checks.finding import Finding, plain, stamp
 from forecast.data.checks.frequency import UNITS_NS, frequency_findings, in_words
 from forecast.data.checks.order import RowOrder, Sightings, place
 from forecast.data.checks.survey import Survey
 from forecast.data.chunk import SeriesIds
+from forecast.text import counted
 
 KNOWN_SENTINELS = frozenset(
     sign * number
@@ -115,8 +116,8 @@ def _gaps(order: RowOrder, data: Data) -> Iterator[Finding]:
     yield Finding(
         "warning",
         "gaps",
-        f"{gaps.steps:,} steps have no row, in {counted(gaps.count, 'gap')}; the longest has "
-        f"{counted(gaps.longest, 'step')} ({length}) from {gaps.longest_first}",
+        f"{counted(gaps.steps, 'step', 'has', 'have')} no row, in {counted(gaps.count, 'gap')}; "
+        f"the longest has {counted(gaps.longest, 'step')} ({length}) from {gaps.longest_first}",
         gaps.steps,
         series=len(gaps.series),
         first=gaps.first,

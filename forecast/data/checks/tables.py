@@ -37,7 +37,7 @@ def _absent(part: Part, absent: Sequence[str]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "one_table",
-            f"{len(absent):,} series of other tables have no row in "
+            f"{len(absent):,} series of other tables without a row in "
             f"{part.view.name}: {', '.join(part.view.columns)} missing there; the ids must be "
             "spelled alike",
             len(absent),

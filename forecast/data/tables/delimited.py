@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from forecast.config.table import Csv
+from forecast.data.tables.header_hints import header_hint
 from forecast.data.tables.line_styles import Relined, relined
 from forecast.data.tables.opened_table import Piece, Ragged
 from forecast.data.tables.ragged_bytes import CountableRows
@@ -22,7 +23,6 @@ from forecast.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
 TOP_LINES = 60
-SEPARATORS = (",", ";", "\t", "|", " ")
 LABELS = pa.dictionary(pa.int32(), pa.string())
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -199,23 +199,14 @@ class CsvTable:
 
     def hint(self, wanted: Sequence[str]) -> str:
         """Return what to set where the header lacks columns: another line, mark or encoding."""
-        if any("\ufffd" in name for name in self.names):
-            return (
-                f"; the header holds bytes that are not {self.encoding}: set data.csv.encoding, "
-                "for example latin-1"
-            )
-        for separator in dict.fromkeys((self._separator, *SEPARATORS)):
-            line = _line_with(self._top, wanted, separator)
-            if line is not None:
-                found = [] if separator == self._separator else [_separator_words(separator)]
-                if line != self.style.skip_rows:
-                    found.append(f"line {line + 1} looks like it: set data.csv.skip_rows: {line}")
-                return "; is the header another one? " + ", and ".join(found) if found else ""
-        if len(self.names) == 1:
-            for mark in SEPARATORS:
-                if mark in self.names[0]:
-                    return "; " + _separator_words(mark)
-        return ""
+        return header_hint(
+            wanted,
+            names=self.names,
+            top=self._top,
+            separator=self._separator,
+            skip_rows=self.style.skip_rows,
+            encoding=self.encoding,
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -253,21 +244,6 @@ class CsvTable:
                 "marks, or set data.csv.quote to '' where they mean nothing"
             )
         return DataError(f"{self.file.path}: cannot be read as CSV: {text}")
-
-
-def _line_with(lines: Sequence[str], wanted: Sequence[str], separator: str) -> int | None:
-    """Return the first line that has all wanted names between the marks."""
-    for number, line in enumerate(lines):
-        names = line.split(None if separator == " " else separator)
-        if {name.strip().strip("\"'") for name in names} >= set(wanted):
-            return number
-    return None
-
-
-def _separator_words(mark: str) -> str:
-    """Return the words for a separator that seems to be the file's."""
-    word = {"\t": r"\t", " ": "whitespace"}.get(mark, mark)
-    return f'is the separator {word!r}? Set data.csv.separator: "{word}"'
 
 
 def _encoding(name: str, head: bytes) -> str:

@@ -59,8 +59,8 @@ class LongLayout:
         series, no_series = self._series(columns, piece.rows)
         times = self._instants.of(columns, site)
         available = self._instants.available_at(columns, site)
-        channels = self._values(self.columns.channels, columns, site)
-        static = self._values(self.columns.static, columns, site)
+        channels = self._values(self.columns.channels, columns, series, site)
+        static = self._values(self.columns.static, columns, series, site)
         is_empty = np.isnan(channels).all(axis=1) & is_blank
         no_time = times.empty & ~is_empty
         no_id = no_series & ~is_empty & ~no_time & ~times.bad
@@ -115,13 +115,16 @@ class LongLayout:
         return columns, ~holds_text
 
     def _values(
-        self, names: tuple[str, ...], columns: dict[str, pa.Array], site: Site
+        self,
+        names: tuple[str, ...],
+        columns: dict[str, pa.Array],
+        series: NDArray[np.int32],
+        site: Site,
     ) -> NDArray[np.float64]:
         """Return columns as numbers (rows, columns)."""
-        rows = len(columns[self.columns.timestamp[0]])
-        block = np.empty((rows, len(names)))
+        block = np.empty((len(series), len(names)))
         for position, name in enumerate(names):
-            block[:, position] = self.state.values(name, columns[name], site)
+            block[:, position] = self.state.values(name, columns[name], series, site)
         return block
 
     def _series(self, columns: dict[str, pa.Array], rows: int) -> tuple[NDArray[np.int32], Bools]:

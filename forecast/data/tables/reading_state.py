@@ -1,6 +1,7 @@
 """What one reading carries from chunk to chunk: ids, labels, static values, clock, counts."""
 
 import copy
+import json
 import re
 
 import numpy as np
@@ -14,7 +15,7 @@ from forecast.data.chunk import SeriesIds
 from forecast.data.tables.faults import Site
 from forecast.data.tables.labels import Labels
 from forecast.data.tables.local_clock import LocalClock
-from forecast.data.tables.number_hints import number_hint
+from forecast.data.tables.number_hints import grouped, number_hint
 from forecast.data.tables.opened_table import OpenedTable
 from forecast.data.tables.repeated_hours import RepeatedHours
 from forecast.data.tables.tallies import Notes, Place, Tally
@@ -23,12 +24,15 @@ from forecast.data.tables.text_values import (
     Numbers,
     Spelling,
     as_labels,
+    is_text,
     markers_of,
     to_numbers,
 )
+from forecast.data.tables.units_seen import UnitsSeen
 from forecast.errors import ConfigError, DataError
 
 LONGEST_ID = 500  # characters of a series id
+LOOKED_AT = 10_000  # cells of a column, for a mark between thousands
 SINGLE_SERIES = "series"
 
 
@@ -49,6 +53,8 @@ class ReadingState:
         self.repeated_hours = RepeatedHours(self.clock, series_ids)
         self._static = np.full((0, len(data.covariates.static)), np.nan)
         self._markers: dict[str, Markers] = {}
+        self._units = UnitsSeen()
+        self._looked: set[str] = set()
         style = data.csv
         self.spelling = Spelling(style.decimal, style.thousands, style.units)
 
@@ -65,15 +71,23 @@ class ReadingState:
         return self._markers[column]
 
     def values(
-        self, column: str, cells: pa.Array, site: Site, *, like: str = ""
+        self,
+        column: str,
+        cells: pa.Array,
+        series: NDArray[np.int32],
+        site: Site,
+        *,
+        like: str = "",
     ) -> NDArray[np.float64]:
         """Return one column as numbers or codes: NaN where missing or marked.
 
-        `like` names the column whose markers hold, where it is another one.
+        `series` holds the position of each row's series; `like` names the column whose markers
+        hold, where it is another one.
         """
         settings = like or column
         if column in self.labels:
             return self.labels[column].encode(cells, self.markers(column))
+        self._units.note(settings, cells, series, self.spelling.units, site)
         numbers = to_numbers(cells, self.markers(settings), self.spelling)
         if numbers.bad is not None:
             site.fault(
@@ -83,6 +97,10 @@ class ReadingState:
                 self._remedy(column, cells, numbers),
             )
         notes = self.notes
+        if column not in self._looked and is_text(cells) and not self.spelling.thousands:
+            self._looked.add(column)
+            some = grouped(cells.slice(0, LOOKED_AT), self.spelling)
+            self._tally(notes.grouped, column).add_rows(some, site.place)
         for number, hits in numbers.marked.items():
             notes.marked.setdefault((settings, number), Tally()).add_rows(hits, site.place)
         if numbers.infinite is not None:
@@ -98,7 +116,7 @@ class ReadingState:
         good = _some(cells, np.flatnonzero(~numbers.bad & ~np.isnan(numbers.values)))
         return number_hint(bad, good, self.spelling) or (
             "mend it; or, where it means a missing value, add it to data.missing: "
-            f"{{{column!r}: ['{{text}}']}}; or, where the column holds text, "
+            f"{{{column!r}: [{_quoted(bad[0])}]}}; or, where the column holds text, "
             "list the column in data.categories"
         )
 
@@ -158,6 +176,12 @@ class ReadingState:
         raise DataError(
             f"{table.file.path}: data.series_from.{key} {pattern!r} does not fit {shown!r}"
         )
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML writes it."""
+    text = text.strip()[:60]
+    return json.dumps(text, ensure_ascii=False) if "'" in text else f"'{text}'"
 
 
 def _some(cells: pa.Array, rows: NDArray[np.int64], most: int = 1000) -> list[str]:

@@ -1,6 +1,5 @@
 """Times of rows in UTC, and the rows whose times are wrong."""
 
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -12,19 +11,11 @@ from forecast.data.chunk import MISSING_TIME
 from forecast.data.tables.faults import Site
 from forecast.data.tables.local_clock import LocalClock
 from forecast.data.tables.reading_state import ReadingState
+from forecast.data.tables.time_hints import time_hint
 from forecast.data.tables.timestamps import Stamps, joined, to_stamps
 
 Bools = NDArray[np.bool_]
-_HINTS = (
-    (r"-?\d{9,10}(\.\d*)?", "set data.timestamp_format: epoch_s for seconds since 1970"),
-    (r"\d{12,13}", "set data.timestamp_format: epoch_ms for milliseconds since 1970"),
-    (r"\d{15,16}", "set data.timestamp_format: epoch_us for microseconds since 1970"),
-    (r"\d{18,19}", "set data.timestamp_format: epoch_ns for nanoseconds since 1970"),
-    (
-        r".*\d:\d\d.*[A-Za-z]{2,5}",
-        "write an offset such as +01:00, or set data.timezone to a zone that has this word (CET)",
-    ),
-)
+SAMPLE = 1000  # cells that a hint must fit
 
 
 class RowTimes(NamedTuple):
@@ -92,15 +83,14 @@ class Instants:
         style = self._data.timestamp_format
         wanted = f"as {style}" if style else "as ISO 8601 (2013-01-31 06:00:00)"
         first = int(np.argmax(bad))
-        texts = joined([_shown(cell.slice(first, 1)) for cell in cells])
-        hints = [hint for pattern, hint in _HINTS if re.fullmatch(pattern, texts[0].as_py())]
-        remedy = hints[0] if hints else "set data.timestamp_format (such as %d/%m/%Y %H:%M)"
+        some = pa.array(np.flatnonzero(bad)[:SAMPLE])
+        texts = joined([_shown(cell.take(some)) for cell in cells]).to_pylist()
         site.fault_at(
             first,
-            texts[0].as_py(),
+            texts[0],
             int(np.count_nonzero(bad)),
             f"no time {wanted} in {', '.join(map(repr, names))}",
-            f"{remedy}, mend the rows, or set data.bad_rows: drop to leave them out",
+            f"{time_hint(texts)}, mend the rows, or set data.bad_rows: drop to leave them out",
         )
 
     def _to_utc(
@@ -137,6 +127,6 @@ class Instants:
         return utc, repeated if by_order else None
 
 
-def _shown(cell: pa.Array) -> pa.Array:
-    """Return one cell of any type as text."""
-    return pa.array([str(cell[0].as_py() if cell[0].is_valid else "")])
+def _shown(cells: pa.Array) -> pa.Array:
+    """Return cells of any type as text."""
+    return pa.array(["" if cell is None else str(cell) for cell in cells.to_pylist()])

@@ -61,8 +61,9 @@ def _join(
         _refuse_repeats(ids, seen, site)
         rows = [row for row, one in enumerate(ids) if one in codes]
         into = [codes[ids[row]] for row in rows]
+        alike = np.zeros(len(ids), dtype=np.int32)  # compared between series: of one unit
         for position, name in enumerate(names):
-            values[into, position] = state.values(name, piece.columns[name], site)[rows]
+            values[into, position] = state.values(name, piece.columns[name], alike, site)[rows]
     if faults:
         raise faults.error()
 

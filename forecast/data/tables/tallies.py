@@ -47,6 +47,8 @@ class Notes:
     missing, marked, infinite
         Cells by column that became NaN: for any reason; as a numeric marker (by marker);
         infinite.
+    grouped
+        Cells by column, of the first, whose decimal mark looks like one between thousands.
     naive
         Rows whose time has no offset.
     repeated, skipped
@@ -78,6 +80,7 @@ class Notes:
     missing: dict[str, Tally] = field(default_factory=dict)
     marked: dict[tuple[str, float], Tally] = field(default_factory=dict)
     infinite: dict[str, Tally] = field(default_factory=dict)
+    grouped: dict[str, Tally] = field(default_factory=dict)
     excluded: Tally = field(default_factory=Tally)
     clipped: dict[str, Tally] = field(default_factory=dict)
     static_changes: dict[str, Tally] = field(default_factory=dict)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 DEFAULT_MARKERS = ("", "NA", "NaN", "nan", "null")
 ALIKE = {" ": r"[\x{A0}\x{202F}\x{2009}]", "'": r"[\x{2019}\x{2BC}]"}
 """Characters read as a mark between thousands, by the mark that is set."""
+BLANKS = r"[\s\x{A0}\x{202F}]*"
+DASHES = r"[\x{2010}-\x{2015}\x{FE58}\x{FE63}\x{FF0D}]"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(inf|infinity|Inf|Infinity)$"
 
 
@@ -206,15 +208,20 @@ def _spelled_text(
 
 
 def _with_plain_minus(text: pa.Array) -> pa.Array:
-    """Return text in which the typographer's minus is the keyboard's."""
-    return pc.replace_substring(text, "\u2212", "-")
+    """Return text in which the typographer's minus, or a dash before a digit, is the keyboard's."""
+    text = pc.replace_substring(text, "\u2212", "-")
+    return pc.replace_substring_regex(text, rf"^{DASHES}{BLANKS}([\d.])", r"-\1")
 
 
 def _without_units(text: pa.Array, units: Sequence[str]) -> pa.Array:
     """Return text without a unit before or behind, the longest that fits."""
-    either = "|".join(re.escape(unit) for unit in sorted(units, key=len, reverse=True))
-    blanks = r"[\s\x{A0}\x{202F}]*"
-    return pc.replace_substring_regex(text, f"^(?:{either}){blanks}|{blanks}(?:{either})$", "")
+    either = "|".join(re.escape(unit) for unit in longest_first(units))
+    return pc.replace_substring_regex(text, f"^(?:{either}){BLANKS}|{BLANKS}(?:{either})$", "")
+
+
+def longest_first(units: Sequence[str]) -> list[str]:
+    """Return units so that none is found where a longer one stands."""
+    return sorted(units, key=len, reverse=True)
 
 
 def _checked(text: pa.Array) -> tuple[pa.Array, NDArray[np.bool_] | None]:

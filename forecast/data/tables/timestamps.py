@@ -20,6 +20,8 @@ from forecast.data.tables.time_texts import (
 )
 
 EPOCH_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
+SPREADSHEET_DAYS = 25_569
+"""Days from 1899-12-30, a spreadsheet's day 0, to 1970."""
 _YEAR_10000_S = 253_402_300_800
 _UNIT_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
@@ -47,7 +49,7 @@ def to_stamps(
     columns
         Arrow arrays of text, numbers, dates or timestamps.
     style
-        `strptime` format, one of `EPOCH_NS`, or None for ISO 8601.
+        `strptime` format, one of `EPOCH_NS`, `excel`, or None for ISO 8601.
     timezone
         IANA zone whose words (CET, CEST) are offsets, beside UTC, GMT and Z.
     """
@@ -55,6 +57,8 @@ def to_stamps(
         return _from_temporal(columns[0])
     if style in EPOCH_NS and len(columns) == 1:
         return _from_epoch(columns[0], EPOCH_NS[style])
+    if style == "excel" and len(columns) == 1:
+        return _from_spreadsheet(columns[0])
     if any(pa.types.is_nested(column.type) for column in columns):
         return _no_times(columns)
     words = zone_words(timezone)
@@ -121,6 +125,15 @@ def _from_epoch(column: pa.Array, unit: int) -> Stamps:
     whole = counts.astype(np.int64)
     ns = whole * unit + np.rint((counts - whole) * unit).astype(np.int64)
     return Stamps(ns, np.ones(len(ns), dtype=bool), empty, bad)
+
+
+def _from_spreadsheet(column: pa.Array) -> Stamps:
+    """Return clock times from days since 1899-12-30, to the second: cells show few digits of it."""
+    stamps = _from_epoch(column, DAY_NS)
+    seconds = np.rint(stamps.ns / 10**9).astype(np.int64)
+    known = ~(stamps.empty | stamps.bad)
+    ns = np.where(known, seconds * 10**9 - SPREADSHEET_DAYS * DAY_NS, 0)
+    return stamps._replace(ns=ns, is_utc=np.zeros(len(ns), dtype=bool))
 
 
 def _cast_numbers(text: pa.Array) -> pa.Array:

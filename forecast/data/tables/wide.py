@@ -11,12 +11,14 @@ from forecast.data.chunk import Chunk
 from forecast.data.grid import Grid
 from forecast.data.tables.columns import channels_of, names_of, require
 from forecast.data.tables.faults import Faults, Site
+from forecast.data.tables.header_hints import are_times
+from forecast.data.tables.local_clock import LocalClock
 from forecast.data.tables.opened_table import OpenedTable, Piece
 from forecast.data.tables.reading_state import ReadingState, encode_ids
 from forecast.data.tables.row_times import Instants
 from forecast.data.tables.text_values import blanked, markers_of
 from forecast.data.tables.timestamps import joined, to_stamps
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, DataError
 
 
 def _one_channel(data: Data) -> str:
@@ -54,11 +56,13 @@ class WideColumns:
         values = np.empty((len(self.series), piece.rows))
         is_empty = np.ones(piece.rows, dtype=bool)
         out = (times.empty | times.bad) & (self.state.data.bad_rows == "drop")
+        codes = self.state.series_ids.codes(self.series)
         for position, name in enumerate(self.series):
             cells = piece.columns[name]
             is_empty[out] &= np.asarray(cells.is_null())[out]
             kept = blanked(cells, out) if out.any() else cells
-            values[position] = self.state.values(name, kept, site, like=self.channel)
+            its = np.full(piece.rows, codes[position])
+            values[position] = self.state.values(name, kept, its, site, like=self.channel)
         is_empty &= np.isnan(values).all(axis=0)
         empty, no_time = times.empty & is_empty, times.empty & ~is_empty
         notes.empty.add_rows(empty, site.place)
@@ -73,7 +77,6 @@ class WideColumns:
         kept = ~(times.empty | times.bad)
         for row in values:
             self.state.count_missing(self.channel, np.isnan(row) & kept, site.place)
-        codes = self.state.series_ids.codes(self.series)
         count = int(np.count_nonzero(kept))
         rows = np.flatnonzero(kept)
         first = np.full(count, codes[0])
@@ -114,6 +117,8 @@ class WideRows:
         self.nulls = markers_of("*", data.missing).texts
         self._time = _step_times(data, len(self.steps))
         self._is_end_aligned = data.align == "end"
+        if not self._is_end_aligned:
+            _check_header(data, self.steps, self._time, self._path)
 
     def chunks(self, piece: Piece, faults: Faults) -> Iterator[Chunk]:
         """Yield one chunk with the readings of every series of a piece."""
@@ -121,20 +126,20 @@ class WideRows:
         notes.rows += piece.rows
         site = Site(faults, piece.first_line)
         values = np.empty((piece.rows, len(self.steps)))
+        ids = joined([piece.columns[name] for name in self.series], "/")
+        codes, _ = encode_ids(ids, self.state.series_ids, self._path)
         for position, name in enumerate(self.steps):
             cells = piece.columns[name]
-            values[:, position] = self.state.values(name, cells, site, like=self.channel)
+            values[:, position] = self.state.values(name, cells, codes, site, like=self.channel)
         is_given = ~np.isnan(values)
         length = np.where(
             is_given.any(axis=1), len(self.steps) - np.argmax(is_given[:, ::-1], axis=1), 0
         )
-        ids = joined([piece.columns[name] for name in self.series], "/")
         is_reading = np.arange(len(self.steps)) < length[:, None]
         no_id = np.asarray(ids.is_null())
         what = f"no series id in {', '.join(map(repr, self.series))} beside values"
         site.fault(ids.fill_null(""), no_id & (length > 0), what, "mend the rows")
         is_reading[no_id] = False
-        codes, _ = encode_ids(ids, self.state.series_ids, self._path)
         rows, steps = np.nonzero(is_reading)
         found = values[rows, steps]
         self.state.count_missing(self.channel, np.isnan(found), lambda at: site.place(rows[at]))
@@ -150,3 +155,20 @@ def _step_times(data: Data, count: int) -> NDArray[np.int64]:
     grid = Grid(frequency=data.frequency, timezone=data.timezone)
     first = grid.index(start.ns)[0]
     return grid.time(np.arange(first, first + count))
+
+
+def _check_header(data: Data, names: list[str], times: NDArray[np.int64], path: str) -> None:
+    """Refuse names of columns that are times other than those that `data.start` gives them."""
+    if not names or not are_times(names):
+        return
+    stamps = to_stamps([pa.array(names)], timezone=data.timezone)
+    local = LocalClock(data.timezone, "first").to_utc(stamps.ns).utc
+    differs = np.where(stamps.is_utc, stamps.ns, local) != times
+    if differs.any():
+        row = int(np.argmax(differs))
+        due = times[row].astype("datetime64[ns]").astype("datetime64[m]")
+        raise DataError(
+            f"{path}: column {names[row]!r} stands where {due}Z is due, by "
+            f"data.start ({data.start}) and data.frequency ({data.frequency}): correct data.start "
+            "(the first column that is a time), or the columns where steps are left out"
+        )

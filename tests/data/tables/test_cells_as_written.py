@@ -169,3 +169,55 @@ def test_a_total_in_a_wide_table_is_dropped_before_its_text_is_a_fault(tmp_path)
     assert (found, rejected) == ({"a": [1.0, 3.0], "b": [2.0, 4.0]}, 4)
     assert (reader.notes.bad_time.count, reader.notes.no_time.count) == (1, 1)
     assert reader.notes.missing["y"].count == 0
+
+
+@pytest.mark.parametrize("pad", [0, 400_000], ids=["one piece", "many pieces"])
+def test_a_second_unit_in_a_series_column_is_refused(tmp_path, pad):
+    """Read without conversion, 0.015 MW would be a thousandth of what the sensor measured."""
+    rows = [f"{at},{12 + k % 3} kW" for k, at in enumerate(HOURS)]
+    text = "ds,y\n" + "\n".join(rows) + "\n" + f"{HOURS[-1]},12 kW\n" * pad
+    units = {"units": ["kW", "MW"]}
+    _, found, _ = read(tmp_path, text, csv=units)
+    assert found["series"][:4] == [12, 13, 14, 12]
+    with pytest.raises(DataError, match=rf"line {98 + pad}: a second unit.*'0\.015 MW'.*'kW'"):
+        read(tmp_path, text + "2024-01-09 00:00,0.015 MW\n", csv=units)
+
+
+def test_each_series_may_have_a_unit_of_its_own(tmp_path):
+    rows = [f"{at},{name},{cell}" for at in HOURS for name, cell in (("t", "21 °C"), ("h", "55%"))]
+    units = {"series": "s", "csv": {"units": ["°C", "%"]}}
+    _, found, _ = read(tmp_path, "ds,s,y\n" + "\n".join(rows), **units)
+    assert (set(found["t"]), set(found["h"])) == ({21.0}, {55.0})
+    with pytest.raises(DataError, match="a second unit in the number column 'y': '56%'"):
+        read(tmp_path, "ds,s,y\n" + "\n".join([*rows, "2024-01-09 00:00,t,56%"]), **units)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_one"),
+    [
+        (("12 kWh", "13 kwh"), True),
+        (("12 mW", "13 MW"), False),
+        (("12 W", "13 kW"), False),
+        (("12", "13 kW"), True),
+    ],
+)
+def test_case_is_no_other_unit_but_for_mega(tmp_path, cells, is_one):
+    rows = [f"{at},{cells[k % 2]}" for k, at in enumerate(HOURS)]
+    style = {"units": ["kWh", "kwh", "mW", "MW", "W", "kW"]}
+    if is_one:
+        assert read(tmp_path, "ds,y\n" + "\n".join(rows), csv=style)[1]["series"][:2] == [12, 13]
+    else:
+        with pytest.raises(DataError, match="a second unit"):
+            read(tmp_path, "ds,y\n" + "\n".join(rows), csv=style)
+
+
+def test_a_row_of_values_holds_one_unit(tmp_path):
+    rows = "id,1,2,3\na,1 kW,2 kW,3 kW\nb,1 MW,2 MW,{} MW\n"
+    settings = {
+        "layout": "wide_rows",
+        "start": "2024-01-01",
+        "csv": {"units": ["kW", "MW"]},
+    }
+    assert read(tmp_path, rows.format(3), **settings)[1] == {"a": [1, 2, 3], "b": [1, 2, 3]}
+    with pytest.raises(DataError, match="a second unit"):
+        read(tmp_path, rows.format(3).replace("3 kW", "3 MW"), **settings)

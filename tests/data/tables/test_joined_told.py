@@ -29,7 +29,7 @@ def test_a_series_of_one_table_is_named_and_can_be_left_out(tmp_path: Path) -> N
         return [one.message for one in table_findings(tables) if one.code == "one_table"]
 
     [message] = found("flow.csv", "rain.csv")
-    assert message.startswith("1 series of other tables have no row in flow.csv: flow missing")
+    assert message.startswith("1 series of other tables without a row in flow.csv: flow missing")
     assert found("flow.csv", {"source": "rain.csv", "exclude": [{"series": "B"}]}) == []
     with pytest.raises(ConfigError, match="no series 'C'"):
         found("flow.csv", {"source": "rain.csv", "exclude": [{"series": "C"}]})

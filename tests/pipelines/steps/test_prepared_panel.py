@@ -100,7 +100,7 @@ def test_a_new_file_is_appended(config, tmp_path, capsys):
         tmp_path / "readings" / "b.csv", index=False
     )
     panel = run(load_config(config))
-    assert "20 new rows from 1 files appended" in capsys.readouterr().out
+    assert "20 new rows from 1 file appended" in capsys.readouterr().out
     assert values_file(tmp_path) == name
     assert panel.length.tolist() == [110, 110]
     run(load_config(config))
@@ -119,7 +119,7 @@ def test_a_file_that_grows_is_read_on(config, tmp_path, capsys):
     with (tmp_path / "readings" / "a.csv").open("a") as file:
         file.write(lines)
     panel = run(load_config(config))
-    assert "2 new rows from 1 files appended" in capsys.readouterr().out
+    assert "2 new rows from 1 file appended" in capsys.readouterr().out
     assert values_file(tmp_path) == name
     assert [float(panel.block(series)[-1, 0]) for series in range(2)] == [1.5, 2.5]
 
