@@ -38,11 +38,11 @@ def functions(tree: ast.AST) -> list[tuple[str, int]]:
 def shapes(text: str) -> list[tuple[int, str]]:
     """Return line number and shape of every line of code; no imports, texts or lone marks."""
     lines: dict[int, list[str]] = defaultdict(list)
-    for one in tokenize.generate_tokens(io.StringIO(text).readline):
-        if one.type in (token.NEWLINE, token.NL, token.COMMENT, token.INDENT, token.DEDENT):
+    for item in tokenize.generate_tokens(io.StringIO(text).readline):
+        if item.type in (token.NEWLINE, token.NL, token.COMMENT, token.INDENT, token.DEDENT):
             continue
-        kept = one.type == token.NAME and one.string in KEPT
-        lines[one.start[0]].append(one.string if kept else ASIDE.get(one.type, one.string))
+        kept = item.type == token.NAME and item.string in KEPT
+        lines[item.start[0]].append(item.string if kept else ASIDE.get(item.type, item.string))
     source = text.splitlines()
     return [
         (number, "".join(parts))

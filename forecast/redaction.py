@@ -50,9 +50,9 @@ def redacted(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {key: redacted(one) for key, one in value.items()}
+        return {key: redacted(part) for key, part in value.items()}
     if isinstance(value, Sequence):
-        return [redacted(one) for one in value]
+        return [redacted(part) for part in value]
     return value
 
 
@@ -83,7 +83,7 @@ def login_of(address: str) -> tuple[str, str, str]:
 
 def _remember(text: str) -> None:
     """Keep the secrets of addresses; those of a few characters would blot out common words."""
-    met = [one["login"].partition(":")[2] for one in _LOGIN.finditer(text)]
-    met += [one["value"] for one in _PARAMETER.finditer(text)]
+    met = [match["login"].partition(":")[2] for match in _LOGIN.finditer(text)]
+    met += [match["value"] for match in _PARAMETER.finditer(text)]
     for secret in met:
         hide(secret)

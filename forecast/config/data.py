@@ -40,7 +40,7 @@ def _missing(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: tuple(str(one) for one in (mark if isinstance(mark, list | tuple) else [mark]))
+        key: tuple(str(part) for part in (mark if isinstance(mark, list | tuple) else [mark]))
         for key, mark in value.items()
     }
 
@@ -149,13 +149,13 @@ class Data(TableForm):
     @property
     def sources(self) -> tuple[str, ...]:
         """Return every file, folder, glob and URL that the source names."""
-        entries = [(one,) if isinstance(one, str) else one.source for one in self.source]
+        entries = [(entry,) if isinstance(entry, str) else entry.source for entry in self.source]
         return tuple(text for entry in entries for text in entry)
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """Return the tables of the source that have settings of their own."""
-        return tuple(one for one in self.source if isinstance(one, Table))
+        return tuple(entry for entry in self.source if isinstance(entry, Table))
 
     def is_coarser(self, table: Table) -> bool:
         """Return whether the rows of a table are further apart than the steps of the grid."""

@@ -141,11 +141,11 @@ def _substitute(
     def visit(place: Any, dotted: str) -> Any:
         if isinstance(place, dict):
             return {
-                key: visit(one, f"{dotted}.{key}" if dotted else str(key))
-                for key, one in place.items()
+                key: visit(value, f"{dotted}.{key}" if dotted else str(key))
+                for key, value in place.items()
             }
         if isinstance(place, list):
-            items = [visit(one, dotted) for one in place]
+            items = [visit(value, dotted) for value in place]
             inner = [key for key in templates if f"{key}.".startswith(f"{dotted}.")]
             for key in inner:
                 del templates[key]
@@ -182,7 +182,8 @@ def _validate(
         config = Config.model_validate(values)
     except ValidationError as error:
         faults = {
-            _describe(one, values, name, lines, origin) for one in error.errors(include_url=False)
+            _describe(fault, values, name, lines, origin)
+            for fault in error.errors(include_url=False)
         }
         raise ConfigError("\n".join(text for _, text in sorted(faults))) from error
     config._path = name  # noqa: SLF001 - set once, here
@@ -246,5 +247,5 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     """Return the section class inside an annotation, such as `Csv` in `Csv | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = (_section(one) for one in typing.get_args(annotation))
-    return next((one for one in inner if one is not None), None)
+    inner = (_section(argument) for argument in typing.get_args(annotation))
+    return next((section for section in inner if section is not None), None)

@@ -94,7 +94,7 @@ def _by_name(value: Any) -> Any:
     """Read names of columns as columns of these names."""
     if isinstance(value, str):
         value = [value]
-    is_list = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    is_list = isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value)
     return {name: name for name in value} if is_list else value
 
 

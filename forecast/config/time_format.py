@@ -87,6 +87,8 @@ def _piece(piece: str) -> str:
         return r"\s+" if piece and piece.isspace() else re.escape(piece)
     letter = _SAME.get(piece[1:], piece[1:])
     if letter not in _DIRECTIVES:
-        known = " ".join(f"%{one}" for one in [*_DIRECTIVES, *_SAME, *_LONGER] if one != "%")
+        known = " ".join(
+            f"%{directive}" for directive in [*_DIRECTIVES, *_SAME, *_LONGER] if directive != "%"
+        )
         raise ValueError(f"{piece!r} is not known; write with {known}")
     return _DIRECTIVES[letter]

@@ -130,8 +130,10 @@ class Tune(Section):
         try:
             space, faults = handler(space), []
         except ValidationError as error:
-            faults = [_fault(one, _place(one["loc"]), one["input"]) for one in error.errors()]
-        wrong = {one["loc"][0] for one in faults if one["loc"]}
+            faults = [
+                _fault(fault, _place(fault["loc"]), fault["input"]) for fault in error.errors()
+            ]
+        wrong = {fault["loc"][0] for fault in faults if fault["loc"]}
         for key, domain in space.items() if isinstance(space, dict) else ():
             faults += [] if key in wrong else _faults(key, domain)
         if faults:

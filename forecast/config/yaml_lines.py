@@ -84,7 +84,7 @@ def parse_yaml(text: str, name: str) -> tuple[Any, Lines]:
         if node is not None:
             _walk(node, (), lines, duplicates)
         if duplicates:
-            raise ConfigError("\n".join(f"{name}:{one}" for one in duplicates))
+            raise ConfigError("\n".join(f"{name}:{duplicate}" for duplicate in duplicates))
         return (None if node is None else loader.construct_document(node)), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -122,7 +122,7 @@ def _unfolded(node: yaml.Node, known: dict[int, int], depth: int) -> int:
             inner = [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             inner = node.value
-        known[id(node)] = 1 + sum(_unfolded(one, known, depth + 1) for one in inner)
+        known[id(node)] = 1 + sum(_unfolded(child, known, depth + 1) for child in inner)
     if known[id(node)] > MOST_VALUES:
         raise yaml.YAMLError(f"its anchors expand to more than {MOST_VALUES:,} values")
     return known[id(node)]

@@ -82,7 +82,7 @@ class Places:
         step = DAY_NS if self._grid.is_business else self._grid.step_ns
         place = max(self._counts, key=self._counts.__getitem__)
         is_rare = self._counts[place] < LEAST_SHARE * self._total
-        is_early = any((one - place) % step > step // 2 for one in self._counts)
+        is_early = any((other - place) % step > step // 2 for other in self._counts)
         return 0 if is_rare or is_early else place
 
     def _of_months(self) -> int:
@@ -95,7 +95,7 @@ class Places:
         inner = {day for day in days if day <= _LAST - 1}
         last = {day - _LAST for day in days if day >= _LAST}
         day = 31 if not inner else max(inner)
-        if len(inner) > 1 or any(one > day for one in last):
+        if len(inner) > 1 or any(newest > day for newest in last):
             day = 0  # all over the month: named by its first or last day
         clocks = {clock for _, clock in codes}
         clock = clocks.pop() if len(clocks) == 1 and day else 0

@@ -57,12 +57,12 @@ class Backtest:
             name: Forecast(
                 series=index.series,
                 cutoff=index.cutoff,
-                point=one.point[keep],
-                quantiles=one.quantiles[keep],
-                levels=one.levels,
-                flag=one.flag[keep],
+                point=forecast.point[keep],
+                quantiles=forecast.quantiles[keep],
+                levels=forecast.levels,
+                flag=forecast.flag[keep],
             )
-            for name, one in self.forecasts.items()
+            for name, forecast in self.forecasts.items()
         }
         return replace(
             self,
@@ -102,12 +102,16 @@ def run_backtest(
         raise ValueError(f"a backtest needs windows and predictors, not {found}")
     actual = collect_actual(panel, index, horizon=horizon)
     forecasts = {
-        name: one.predict(panel, index, batch_size=batch_size) for name, one in predictors.items()
+        name: predictor.predict(panel, index, batch_size=batch_size)
+        for name, predictor in predictors.items()
     }
-    for name, one in forecasts.items():
-        if one.point.shape != actual.shape or not np.array_equal(one.cutoff, index.cutoff):
+    for name, forecast in forecasts.items():
+        if forecast.point.shape != actual.shape or not np.array_equal(
+            forecast.cutoff, index.cutoff
+        ):
             raise ValueError(
-                f"{name} forecast {one.point.shape} instead of {actual.shape}, or other windows"
+                f"{name} forecast {forecast.point.shape} instead of {actual.shape}, or other "
+                "windows"
             )
     return Backtest(
         index=index,
@@ -197,7 +201,9 @@ def score_table(backtest: Backtest, *, target: int | None = None) -> dict[str, S
 
 def with_common_pairs(backtest: Backtest) -> Backtest:
     """Return the backtest with actuals hidden wherever some predictor has no forecast."""
-    known = np.all([np.isfinite(one.point) for one in backtest.forecasts.values()], axis=0)
+    known = np.all(
+        [np.isfinite(forecast.point) for forecast in backtest.forecasts.values()], axis=0
+    )
     return replace(backtest, actual=np.where(known, backtest.actual, np.nan))
 
 
@@ -219,6 +225,6 @@ def per_series(backtest: Backtest) -> dict[str, dict[str, Scores]]:
     """Return the scores of every series that has windows, by series id, then by predictor."""
     found: Sequence[int] = np.unique(backtest.index.series).tolist()
     return {
-        backtest.series_ids[one]: score_table(backtest.select(backtest.index.series == one))
-        for one in found
+        backtest.series_ids[series]: score_table(backtest.select(backtest.index.series == series))
+        for series in found
     }

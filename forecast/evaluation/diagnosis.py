@@ -42,11 +42,11 @@ def part_errors(parts: Mapping[str, Backtest], *, model: str, naive: str) -> tup
     return tuple(
         PartError(
             part,
-            len(one.index.series),
-            float(m.mae(one.actual, one.forecasts[model].point)),
-            float(m.mae(one.actual, one.forecasts[naive].point)),
+            len(backtest.index.series),
+            float(m.mae(backtest.actual, backtest.forecasts[model].point)),
+            float(m.mae(backtest.actual, backtest.forecasts[naive].point)),
         )
-        for part, one in ((part, parts[part]) for part in PARTS if part in parts)
+        for part, backtest in ((part, parts[part]) for part in PARTS if part in parts)
     )
 
 
@@ -56,7 +56,7 @@ def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
     Gaps: train itself (bias), train to calibration (variance: same time span, unseen windows),
     calibration to dev (data mismatch: another time), dev to test (choices fitted to dev).
     """
-    ratio = {one.part: one.ratio for one in errors}
+    ratio = {error.part: error.ratio for error in errors}
     said: list[tuple[float, str]] = []
     if "train" in ratio:
         share = ratio["train"]
@@ -80,7 +80,9 @@ def read_errors(errors: Sequence[PartError]) -> tuple[str, ...]:
             text = f"{name}: from {before} to {after} the ratio to naive goes "
             text += f"{ratio[before]:.2f} to {ratio[after]:.2f}; {advice}."
             said.append((gap, text))
-    notable = sorted((one for one in said if one[0] > NOTABLE), key=lambda one: -one[0])
+    notable = sorted(
+        (remark for remark in said if remark[0] > NOTABLE), key=lambda remark: -remark[0]
+    )
     if not notable:
         return ("No gap stands out: train, calibration, dev and test agree.",)
     return tuple(text for _, text in notable)
@@ -183,7 +185,7 @@ def write_worst(path: Path, windows: Sequence[WorstWindow]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for rank, one in enumerate(windows, 1):
-            key = (one.unique_id, one.target_name, one.cutoff)
-            numbers = (f"{value:.6g}" for value in (one.mae, one.naive_mae, one.bias))
-            writer.writerow((rank, *key, *numbers, one.flag, labels.get(key, "")))
+        for rank, window in enumerate(windows, 1):
+            key = (window.unique_id, window.target_name, window.cutoff)
+            numbers = (f"{value:.6g}" for value in (window.mae, window.naive_mae, window.bias))
+            writer.writerow((rank, *key, *numbers, window.flag, labels.get(key, "")))

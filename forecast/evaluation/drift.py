@@ -77,7 +77,7 @@ def past_indices(
     begins = range(first + season, last - length + 2, max(1, length // 4))
     share = length / (last - first - season + 1)
     columns = [_finite(column) for column in whole.T]
-    edges = [_inner_edges(one, bins) if one.size else one for one in columns]
+    edges = [_inner_edges(column, bins) if column.size else column for column in columns]
     usual = [_shares(v, e) if v.size else e for v, e in zip(columns, edges, strict=True)]
     found = np.full((len(begins), len(columns)), np.nan)
     for row, begin in enumerate(begins):

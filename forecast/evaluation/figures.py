@@ -110,7 +110,9 @@ def newest_windows(backtest: Backtest, *, count: int = 4) -> list[tuple[int, int
     missing = np.isnan(backtest.actual[:, :, 0]).sum(axis=1)
     whole = missing == missing.min()
     chosen = np.unique(backtest.index.series[whole])[:count]
-    return [(int(np.flatnonzero(whole & (backtest.index.series == one))[-1]), 0) for one in chosen]
+    return [
+        (int(np.flatnonzero(whole & (backtest.index.series == series))[-1]), 0) for series in chosen
+    ]
 
 
 def error_per_step(backtest: Backtest, *, target: int | None = None) -> "Figure":

@@ -48,7 +48,7 @@ class Section:
 
 def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """Return the page as HTML, with every text escaped."""
-    body = "\n".join(_section(one) for one in sections)
+    body = "\n".join(_section(section) for section in sections)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -60,7 +60,7 @@ def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def score_rows(table: Mapping[str, Mapping[str, float]], scores: Sequence[str]) -> Table:
     """Return a table of predictors by scores, with those scores that any predictor has."""
-    kept = [one for one in scores if any(one in row for row in table.values())]
+    kept = [score for score in scores if any(score in row for row in table.values())]
     rows: list[list[str | float | int]] = []
     for name, row in table.items():
         rows.append([name, *(row.get(score, math.nan) for score in kept)])
@@ -87,8 +87,8 @@ def _table(table: Table) -> str:
     lines = []
     for place, row in enumerate(table.rows):
         cells = "".join(
-            f"<td>{html.escape(one) if isinstance(one, str) else format_number(one)}</td>"
-            for one in row
+            f"<td>{html.escape(cell) if isinstance(cell, str) else format_number(cell)}</td>"
+            for cell in row
         )
         kind = ' class="first"' if table.marks_first and place == 0 else ""
         lines.append(f"<tr{kind}>{cells}</tr>")

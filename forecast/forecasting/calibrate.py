@@ -92,7 +92,7 @@ def _with_lateness(calibration: Calibration, sample: "_Sample") -> Calibration:
         tries = [sample.of(change)]
         if steps <= MOST_HORIZONS * spec.horizon:
             tries.append(sample.of(change, bridge=steps))
-        best = int(np.argmin([_error(*one) for one in tries]))
+        best = int(np.argmin([_error(*attempt) for attempt in tries]))
         is_bridged.append(best == 1)
         factors.append(sample.factors(calibration, *tries[best]))
     rising = np.maximum.accumulate(np.maximum(0.0, np.stack(factors)), axis=0)

@@ -65,8 +65,8 @@ def _alike(batch: Batch) -> Iterator[Tensor]:
     begins_late = torch.isnan(batch.past[:, 0]).all(dim=-1).long()
     lacks_known = torch.isnan(batch.known[:, 0]).any(dim=-1).long()
     kind = 2 * begins_late + lacks_known
-    for one in torch.unique(kind).tolist():
-        yield from torch.split(torch.nonzero(kind == one).squeeze(1), ROWS)
+    for number in torch.unique(kind).tolist():
+        yield from torch.split(torch.nonzero(kind == number).squeeze(1), ROWS)
 
 
 def _filled(rows: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def _flag_gaps(
         flag[window, target] = ";".join(filter(None, (flag[window, target], text)))
     for window, channel in np.argwhere(is_old[:, targets:]).tolist():
         text = f"late:{past[channel]}:{age[window, targets + channel]}"
-        flag[window] = [";".join(filter(None, (one, text))) for one in flag[window]]
+        flag[window] = [";".join(filter(None, (before, text))) for before in flag[window]]
     return flag.astype(str)
 
 

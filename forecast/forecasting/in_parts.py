@@ -36,10 +36,10 @@ def in_parts(
         part = forecast(WindowIndex(index.series[rows], index.cutoff[rows]))
         if not whole:
             count, levels = len(index.series), part.levels
-            whole = [np.empty((count, *one.shape[1:]), np.float32) for one in _values(part)]
+            whole = [np.empty((count, *values.shape[1:]), np.float32) for values in _values(part)]
             never = np.zeros((count, *part.point.shape[1:]), np.bool_)
-        for place, one in zip(whole, _values(part), strict=True):
-            place[rows] = one
+        for place, block in zip(whole, _values(part), strict=True):
+            place[rows] = block
         never[rows] = False if part.never is None else part.never
         flags.append(part.flag)
     flag = np.concatenate(flags)[np.argsort(np.concatenate(parts))]

@@ -71,16 +71,16 @@ class OwnHistory:
         )
         seen = np.isfinite(past)
         silent = ~np.asarray(seen.any(axis=1)).all(axis=1)
-        for one in np.unique(series[silent]):
-            self._fill(found, np.flatnonzero((series == one) & silent), int(one), cutoff)
+        for number in np.unique(series[silent]):
+            self._fill(found, np.flatnonzero((series == number) & silent), int(number), cutoff)
         unsure = ~self._holds_all_phases(seen)
-        for one in np.unique(series[unsure]):
-            rows = np.flatnonzero((series == one) & unsure)
-            found.never[rows] = self._never(int(one), cutoff[rows])
+        for number in np.unique(series[unsure]):
+            rows = np.flatnonzero((series == number) & unsure)
+            found.never[rows] = self._never(int(number), cutoff[rows])
         settled = may_be_settled(past, self.season)
-        for one in np.unique(series[settled]):
-            rows = np.flatnonzero((series == one) & settled)
-            block = np.asarray(self.panel.block(int(one))[:, : past.shape[2]])
+        for number in np.unique(series[settled]):
+            rows = np.flatnonzero((series == number) & settled)
+            block = np.asarray(self.panel.block(int(number))[:, : past.shape[2]])
             found.same[rows] = settled_values(
                 block, cutoff[rows], horizon=self.horizon, season=self.season
             )
@@ -123,13 +123,13 @@ class OwnHistory:
             seen = np.isfinite(block[: int(stop.max()), target])
             newest = np.maximum.accumulate(np.where(seen, np.arange(1, len(seen) + 1), 0))
             end = np.where(stop > 0, newest[stop - 1], 0)  # steps up to the newest reading
-            for one in np.unique(end[end > 0]):
-                here = rows[end == one]
-                values = self._newest(series, int(one), int(cutoff[here].min()))[:, target]
+            for last in np.unique(end[end > 0]):
+                here = rows[end == last]
+                values = self._newest(series, int(last), int(cutoff[here].min()))[:, target]
                 profile = repeat_season(
                     values[None, :, None], horizon=self.season, season=self.season
                 )[0, :, 0]
-                phase = (cutoff[here, None] - one + np.arange(self.horizon)) % self.season
+                phase = (cutoff[here, None] - last + np.arange(self.horizon)) % self.season
                 found.mean[here, :, target] = profile[phase]
                 found.deviation[here, target] = np.nanstd(values)
 

@@ -74,7 +74,9 @@ def remove_stale_staging(root: Path, *, keep: Iterable[Path]) -> None:
             folder.rename(published)
             continue
         names = (entry.name for entry in folder.iterdir())
-        retire_folder(folder, published, ours=[one for one in names if _STAGED_FILE.fullmatch(one)])
+        retire_folder(
+            folder, published, ours=[name for name in names if _STAGED_FILE.fullmatch(name)]
+        )
     with suppress(OSError):
         staging.rmdir()
 
@@ -86,4 +88,4 @@ def made_by_us(path: Path) -> list[str]:
     try:
         return [SUCCESS, *read_success(path)["checksums"]]
     except (OSError, ValueError):  # damaged: what has the name of a part is one
-        return [SUCCESS, *(one.name for one in path.iterdir() if _PART.fullmatch(one.name))]
+        return [SUCCESS, *(file.name for file in path.iterdir() if _PART.fullmatch(file.name))]

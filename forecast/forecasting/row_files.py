@@ -123,9 +123,9 @@ def is_each_once(tables: Iterable[pa.Table], *, series: int, rows: int) -> bool:
     if pattern is None or count != rows:
         return False
     distinct = pattern.group_by(KEYS[1:]).aggregate([]).num_rows
-    found = pc.count_distinct(pa.chunked_array([one for part in names for one in part.chunks]))
+    found = pc.count_distinct(pa.chunked_array([chunk for part in names for chunk in part.chunks]))
     return bool(distinct == each and found.as_py() == series)
 
 
-def _are_equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    return bool(one.combine_chunks().equals(other.combine_chunks()))
+def _are_equal(column: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    return bool(column.combine_chunks().equals(other.combine_chunks()))

@@ -140,7 +140,7 @@ class Spec:
 
 def _frozen(value: Any) -> Any:
     """Turn the lists of JSON back into tuples."""
-    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
 def index_at(panel: Panel, cutoff: int) -> WindowIndex:

@@ -30,8 +30,8 @@ def first_rows(path: Path, count: int) -> list[dict[str, Any]]:
     """Return the first rows of a cutoff's folder."""
     kept: list[pa.Table] = []
     for table in forecast_rows(path):
-        kept.append(table.slice(0, count - sum(one.num_rows for one in kept)))
-        if sum(one.num_rows for one in kept) == count:
+        kept.append(table.slice(0, count - sum(rows.num_rows for rows in kept)))
+        if sum(rows.num_rows for rows in kept) == count:
             break
     rows: list[dict[str, Any]] = pa.concat_tables(kept).to_pylist()
     return rows

@@ -86,7 +86,7 @@ def refitted(
     ):
         member.trust.copy_(chosen.trust)
     found = replace(fresh, network=result.network, calibration=first.calibration)
-    before, after = (_score(one, panel, dev, objective) for one in (first, found))
+    before, after = (_score(forecaster, panel, dev, objective) for forecaster in (first, found))
     if not after <= before:
         note = (
             f"the refit on dev is undone: dev {objective.metric} {after:.4g} after, {before:.4g} "

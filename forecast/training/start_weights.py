@@ -57,5 +57,5 @@ def start_from(forecaster: Forecaster, transfer: Transfer) -> None:
             freeze(member, transfer.freeze)
 
 
-def _are_alike(one: nn.Module, other: nn.Module) -> bool:
-    return all(map(torch.equal, one.parameters(), other.parameters()))
+def _are_alike(module: nn.Module, other: nn.Module) -> bool:
+    return all(map(torch.equal, module.parameters(), other.parameters()))

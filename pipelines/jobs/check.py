@@ -54,12 +54,12 @@ def run(
 
             write_page(html, config.name, findings, panel)
         if as_json:
-            say(json.dumps([dataclasses.asdict(one) for one in findings], indent=1))
+            say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=1))
         else:
             _print(config, findings, panel)
             if html is not None and panel is not None:
                 say(f"written: {html}")
-    return DataError.exit_code if any(one.level == "error" for one in findings) else 0
+    return DataError.exit_code if any(finding.level == "error" for finding in findings) else 0
 
 
 def find(config: Config, folder: str) -> tuple[list[Finding], Panel | None]:
@@ -94,13 +94,13 @@ def _ahead(panel: Panel) -> list[Finding]:
         Finding(
             "warning",
             "ahead",
-            f"series {one.series_id!r}: {text}",
-            one.steps,
+            f"series {series.series_id!r}: {text}",
+            series.steps,
             series=1,
-            first=f"{one.series_id} {stamp(one.first_ns)}",
+            first=f"{series.series_id} {stamp(series.first_ns)}",
             setting="data.timezone",
         )
-        for one, text in ahead_in_words(panel)
+        for series, text in ahead_in_words(panel)
     ]
 
 
@@ -109,7 +109,7 @@ def _other_files(data: Data) -> list[Finding]:
     others = left_out(data.sources)
     if not others:
         return []
-    shown = ", ".join(Path(one).name for one in others[:3]) + (", ..." if len(others) > 3 else "")
+    shown = ", ".join(Path(path).name for path in others[:3]) + (", ..." if len(others) > 3 else "")
     return [
         Finding(
             "note",
@@ -158,19 +158,20 @@ def _print(config: Config, findings: list[Finding], panel: Panel | None) -> None
         )
     rows = [
         (
-            one.level,
-            one.code,
-            one.column,
-            one.count,
-            one.series or None,
-            one.message,
-            one.first,
-            one.setting,
+            finding.level,
+            finding.code,
+            finding.column,
+            finding.count,
+            finding.series or None,
+            finding.message,
+            finding.first,
+            finding.setting,
         )
-        for one in findings
+        for finding in findings
     ]
     table("", COLUMNS, rows)
     counts = {
-        level: sum(one.level == level for one in findings) for level in ("error", "warning", "note")
+        level: sum(finding.level == level for finding in findings)
+        for level in ("error", "warning", "note")
     }
     say(", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items()))

@@ -80,7 +80,7 @@ def _roll_back(config: Config) -> None:
 
 
 def _crown(config: Config, number: int) -> None:
-    known = [one.number for one in versions(config)]
+    known = [version.number for version in versions(config)]
     if number not in known:
         listed = ", ".join(map(str, known)) or "none; `forecast train` makes the first"
         raise ModelError(f"{config.name}: version {number} is not registered; versions: {listed}")
@@ -127,7 +127,7 @@ def _require_fit(config: Config, number: int) -> None:
 def _list(config: Config) -> None:
     aliases = {alias: alias_version(config, alias) for alias in (CHAMPION, CHALLENGER)}
     rows = [
-        [one.number, ", ".join(a for a, v in aliases.items() if v == one), one.run_id]
-        for one in versions(config)
+        [version.number, ", ".join(a for a, v in aliases.items() if v == version), version.run_id]
+        for version in versions(config)
     ]
     table(f"{config.name}: registered versions", ["version", "alias", "run"], rows)

@@ -109,7 +109,7 @@ def _completed(config: Config, panel: Panel, champion: Champion) -> bool:
     """Complete a training that was killed after it became champion; return whether there is one."""
     remove_stale_trainings(config, panel)
     number, run_id = champion.bundle.version, champion.bundle.run_id
-    folders = [one for one in trainings(config) if kept_run(one) == run_id]
+    folders = [folder for folder in trainings(config) if kept_run(folder) == run_id]
     for folder in folders:
         with start_run(config, kind="retrain", run_id=run_id):
             say(f"retrain: version {number} is the champion: its interrupted training is complete")
@@ -175,7 +175,7 @@ def _judge(
     models = {MODEL: fitted.final, INCUMBENT: champion.forecaster}
     backtest = backtest_of(config, panel, split, models, split.test)
     scores = scores_of(backtest)
-    numbers = {f"{who}_{key}": one[key] for who, one in _named(scores).items() for key in one}
+    numbers = {f"{who}_{key}": own[key] for who, own in _named(scores).items() for key in own}
     # Under the names that `train` gives them, against which live forecasts are judged.
     numbers |= {f"test_{key}": value for key, value in scores[MODEL].items()}
     tracked.log_metrics({key: value for key, value in numbers.items() if math.isfinite(value)})
@@ -223,7 +223,7 @@ def _report(
     """Print both models' scores and what was compared."""
     scores = scores_of(backtest)
     keys = list(dict.fromkeys((config.objective.metric, *config.objective.constraints, *SHOWN)))
-    rows = [[who, *(one.get(key, math.nan) for key in keys)] for who, one in _named(scores).items()]
+    rows = [[who, *(own.get(key, math.nan) for key in keys)] for who, own in _named(scores).items()]
     first, stop = split.spans["test"][0]
     begin, end = instant_text(panel, int(first)), instant_text(panel, int(stop) - 1)
     title = f"{config.name}: {counted(len(backtest.index.series), 'window')} from {begin} to {end}"

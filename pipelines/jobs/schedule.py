@@ -104,8 +104,8 @@ def show(config: Config) -> int | None:
     columns = ["job", "cron", "next due", "last due", "result", "last good"]
     columns += ["waiting", "failed", "skipped"]
     table(f"{config.name}: schedule in {plan.timezone}", columns, rows)
-    for key, one in read_alerts(config.work_folder).items():
-        say(f"{key} since {one['since']}: {one['text']}")
+    for key, alert in read_alerts(config.work_folder).items():
+        say(f"{key} since {alert['since']}: {alert['text']}")
     has_failed = any(job["exit_code"] not in (0, None) for job in status["jobs"].values())
     return 1 if has_failed else None
 
@@ -124,9 +124,9 @@ def health(config: Config) -> int | None:
         status = status_of(plan, ledger, now)
     written = read_status(config.work_folder / STATUS)
     found = complaints(status, written, now=now, limit=plan.time_limit)
-    found += [f"{key}: {one['text']}" for key, one in read_alerts(config.work_folder).items()]
-    for one in found:
-        say(f"{config.name}: {one}", error=True)
+    found += [f"{key}: {alert['text']}" for key, alert in read_alerts(config.work_folder).items()]
+    for complaint in found:
+        say(f"{config.name}: {complaint}", error=True)
     if not found:
         say(f"{config.name}: healthy")
     return 1 if found else None

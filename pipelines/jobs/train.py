@@ -124,7 +124,7 @@ def beaten(metric: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) 
     found = []
     for part, scores in parts.items():
         own = scores[MODEL][metric]
-        others = {name: one[metric] for name, one in scores.items() if metric in one}
+        others = {name: numbers[metric] for name, numbers in scores.items() if metric in numbers}
         best = min(others, key=lambda name: (others[name], name != MODEL))
         if others[best] < own:
             found.append(f"{part} {metric} {others[best]:.4g} of {best}, {own:.4g} of the model")
@@ -139,7 +139,9 @@ def beaten(metric: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) 
 def _in_words(config: Config, scores: dict[str, dict[str, float]]) -> str:
     """Return the test errors of model and baselines, as a line for the run's description."""
     metric = config.objective.metric
-    errors = [f"{name} {one[metric]:.4g}" for name, one in scores.items() if metric in one]
+    errors = [
+        f"{name} {numbers[metric]:.4g}" for name, numbers in scores.items() if metric in numbers
+    ]
     covered = scores[MODEL].get("coverage_80")
     interval = "" if covered is None else f"; 80 % intervals cover {covered:.0%}"
     return f"{metric} on test: {', '.join(errors)}{interval}"
@@ -152,14 +154,14 @@ def _report(config: Config, scores: dict[str, dict[str, float]], fitted: Fitted)
     rows = [
         [
             name,
-            one[metric],
-            one["mae"],
-            one["rmse"],
-            one.get("coverage_80", math.nan),
-            "" if name == MODEL else better_by(own, one[metric]),
+            numbers[metric],
+            numbers["mae"],
+            numbers["rmse"],
+            numbers.get("coverage_80", math.nan),
+            "" if name == MODEL else better_by(own, numbers[metric]),
         ]
-        for name, one in scores.items()
-        if metric in one
+        for name, numbers in scores.items()
+        if metric in numbers
     ]
     columns = ["forecast", metric, "mae", "rmse", "80 % interval covers", "model better by"]
     if metric in {"mae", "rmse"}:

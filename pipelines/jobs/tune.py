@@ -93,9 +93,9 @@ def best_trial(study: Study) -> FrozenTrial:
     ModelError
         No trial does.
     """
-    kept = [one for one in _completed(study) if not one.user_attrs.get(BROKEN)]
+    kept = [trial for trial in _completed(study) if not trial.user_attrs.get(BROKEN)]
     if not kept:
-        broken = {text for one in _completed(study) for text in one.user_attrs.get(BROKEN, [])}
+        broken = {text for trial in _completed(study) for text in trial.user_attrs.get(BROKEN, [])}
         raise ModelError(
             "no trial keeps objective.constraints and tune.constraints: "
             f"{'; '.join(sorted(broken)) or 'none was finished'}; loosen them, or widen tune"
@@ -124,16 +124,16 @@ def _completed(study: Study) -> list[FrozenTrial]:
 def _report(config: Config, study: Study) -> None:
     """Print the best trials, and the config's own settings among them."""
     ranked = sorted(_completed(study), key=_value)
-    own = next((one for one in ranked if settings_of(one) == own_settings(config)), None)
+    own = next((trial for trial in ranked if settings_of(trial) == own_settings(config)), None)
     shown = ranked[:SHOWN] + ([own] if own is not None and own not in ranked[:SHOWN] else [])
     rows = [
         [
-            one.number + 1,
-            one.value,
-            words(settings_of(one)) + (" (the config's own)" if one is own else ""),
-            "; ".join(one.user_attrs[BROKEN]) or "kept",
+            trial.number + 1,
+            trial.value,
+            words(settings_of(trial)) + (" (the config's own)" if trial is own else ""),
+            "; ".join(trial.user_attrs[BROKEN]) or "kept",
         ]
-        for one in shown
+        for trial in shown
     ]
     columns = ["trial", f"dev {config.objective.metric}", "settings", "constraints"]
     table(f"{config.name}: best of {len(ranked)} finished trials", columns, rows)

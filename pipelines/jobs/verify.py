@@ -48,7 +48,9 @@ def run(config: Config) -> int | None:
         kept = counted(len(cutoffs), "cutoff")
         say(f"{config.name}: everything is as it was written; {kept} of forecasts")
         return None
-    table(f"{config.name}: damaged", ["where", "what", "heals by"], [list(one) for one in faults])
+    table(
+        f"{config.name}: damaged", ["where", "what", "heals by"], [list(fault) for fault in faults]
+    )
     return DataError.exit_code
 
 

@@ -75,11 +75,11 @@ def _table(findings: Sequence[Finding]) -> str:
         for word in ("Level", "Finding", "Column", "Count", "What", "First place", "Setting")
     )
     rows = "".join(
-        f'<tr><td class="{one.level}">{one.level}</td><td>{escape(one.code)}</td>'
-        f"<td>{escape(one.column)}</td><td class='count'>{one.count:,}</td>"
-        f"<td>{escape(one.message)}</td><td>{escape(one.first)}</td>"
-        f"<td><code>{escape(one.setting)}</code></td></tr>"
-        for one in findings
+        f'<tr><td class="{finding.level}">{finding.level}</td><td>{escape(finding.code)}</td>'
+        f"<td>{escape(finding.column)}</td><td class='count'>{finding.count:,}</td>"
+        f"<td>{escape(finding.message)}</td><td>{escape(finding.first)}</td>"
+        f"<td><code>{escape(finding.setting)}</code></td></tr>"
+        for finding in findings
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 

@@ -71,7 +71,7 @@ def figures_of(findings: Findings) -> Drawn:
     whole, steps = findings.whole, findings.config.data.frequency
     examples = np.linspace(0, len(whole.actual) - 1, min(EXAMPLES, len(whole.actual)))
     shown = [(int(row), 0) for row in examples.round()]
-    worst = [(one.row, one.target) for one in findings.worst[:WORST_DRAWN]]
+    worst = [(window.row, window.target) for window in findings.worst[:WORST_DRAWN]]
     titles = [
         f"{k}: {w.unique_id} {w.target_name} {w.cutoff}"
         for k, w in enumerate(findings.worst[:WORST_DRAWN], 1)
@@ -116,8 +116,8 @@ def _sections(findings: Findings, pictures: Mapping[str, Mapping[str, bytes]]) -
     parts = Table(
         ["part", "windows", "model MAE", "seasonal naive MAE", "ratio"],
         [
-            (one.part, one.windows, one.model, one.naive, one.ratio)
-            for one in findings.part_errors()
+            (error.part, error.windows, error.model, error.naive, error.ratio)
+            for error in findings.part_errors()
         ],
     )
     worst = Table(
@@ -160,9 +160,9 @@ def _tables_by(findings: Findings) -> list[Section]:
             sections.append(Section(f"Target {target}", table=score_rows(scores, COLUMNS)))
     if len(findings.panel.series_ids) > 1:
         rows: list[list[str | float | int]] = []
-        for series, one in per_series(findings.whole).items():
-            errors = [one[name]["mae"] for name in findings.whole.forecasts]
-            rows.append([series, *errors, one[MODEL].get("coverage_80", float("nan"))])
+        for series, scores in per_series(findings.whole).items():
+            errors = [scores[name]["mae"] for name in findings.whole.forecasts]
+            rows.append([series, *errors, scores[MODEL].get("coverage_80", float("nan"))])
         names = [f"{name} MAE" for name in findings.whole.forecasts]
         sections.append(Section("By series", table=Table(["series", *names, "coverage_80"], rows)))
     return sections

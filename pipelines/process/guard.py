@@ -158,7 +158,9 @@ class _Reticent:
         if message.get("more_body", False):
             return
         body = without_trace(self._start["status"], self._body)
-        kept = [one for one in self._start["headers"] if one[0].lower() not in _OF_THE_BODY]
+        kept = [
+            header for header in self._start["headers"] if header[0].lower() not in _OF_THE_BODY
+        ]
         length = (b"content-length", str(len(body)).encode())
         kept += [(b"content-type", b"application/json"), length]
         await self._send({**self._start, "headers": kept})

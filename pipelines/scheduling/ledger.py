@@ -83,8 +83,8 @@ class Ledger:
 
         A run that is already recorded stays as it is.
         """
-        rows = [(verb, one.isoformat(), PENDING) for one in due]
-        rows += [(verb, one.isoformat(), SKIPPED) for one in skipped]
+        rows = [(verb, instant.isoformat(), PENDING) for instant in due]
+        rows += [(verb, instant.isoformat(), SKIPPED) for instant in skipped]
         with self._together():
             self._database.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?)", rows)
             self._database.execute(

@@ -107,8 +107,8 @@ class Scheduler:
             )
             if not due and seen is not None:
                 continue
-            missed = [one for one in due if one < now - self.plan.catch_up]
-            fresh = [one for one in due if one not in set(missed)]
+            missed = [instant for instant in due if instant < now - self.plan.catch_up]
+            fresh = [instant for instant in due if instant not in set(missed)]
             if verb not in EACH_MISSED:
                 missed, fresh = missed + fresh[:-1], fresh[-1:]
                 self._supersede(verb, fresh)
@@ -189,32 +189,32 @@ class Scheduler:
         say(f"{_name(job)}: started{late}" + (f", attempt {attempt}" if attempt > 1 else ""))
 
     def _reap(self) -> None:
-        for lane, one in list(self.running.items()):
-            spent_s = time.monotonic() - one.since
-            exit_code = one.process.poll()
+        for lane, running in list(self.running.items()):
+            spent_s = time.monotonic() - running.since
+            exit_code = running.process.poll()
             if exit_code is None and spent_s > self.plan.time_limit.total_seconds():
-                say(f"{_name(one.job)}: over its time limit after {_span(spent_s)}", error=True)
-                exit_code = _stop(one.process)
+                say(f"{_name(running.job)}: over its time limit after {_span(spent_s)}", error=True)
+                exit_code = _stop(running.process)
             if exit_code is not None:
                 del self.running[lane]
-                self._finish(one, exit_code, spent_s)
+                self._finish(running, exit_code, spent_s)
 
-    def _finish(self, one: Running, exit_code: int, spent_s: float) -> None:
+    def _finish(self, running: Running, exit_code: int, spent_s: float) -> None:
         now = self.clock.now()
         self.shown_at = None
-        self.ledger.end(one.job, one.attempt, at=now, exit_code=exit_code)
+        self.ledger.end(running.job, running.attempt, at=now, exit_code=exit_code)
         if exit_code == 0:
-            self.ledger.settle(one.job, DONE)
-            self.plan.tell("failed", one.job.verb, None)
-            say(f"{_name(one.job)}: done in {_span(spent_s)}")
-        elif one.attempt >= _tries(exit_code):
-            self.ledger.settle(one.job, FAILED)
-            text = f"{_name(one.job)}: failed for good, exit code {exit_code}"
+            self.ledger.settle(running.job, DONE)
+            self.plan.tell("failed", running.job.verb, None)
+            say(f"{_name(running.job)}: done in {_span(spent_s)}")
+        elif running.attempt >= _tries(exit_code):
+            self.ledger.settle(running.job, FAILED)
+            text = f"{_name(running.job)}: failed for good, exit code {exit_code}"
             say(text, error=True)
-            self.plan.tell("failed", one.job.verb, text)
+            self.plan.tell("failed", running.job.verb, text)
         else:
-            wait = _span(_back_off_s(one.attempt))
-            say(f"{_name(one.job)}: failed, exit code {exit_code}; again in {wait}", error=True)
+            wait = _span(_back_off_s(running.attempt))
+            say(f"{_name(running.job)}: failed, exit code {exit_code}; again in {wait}", error=True)
 
     def _ready_at(self, job: Job) -> datetime:
         """Return when a job may start: when due, or after its back-off."""
@@ -234,18 +234,18 @@ class Scheduler:
         return min([*coming, *map(self._ready_at, self._in_order())], default=None)
 
     def _is_running(self, job: Job) -> bool:
-        return any(one.job == job for one in self.running.values())
+        return any(running.job == job for running in self.running.values())
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def ask(_number: int, _frame: FrameType | None) -> None:
             self.stops_asked += 1
             if self.stops_asked == 1:
-                names = ", ".join(one.job.verb for one in self.running.values())
+                names = ", ".join(running.job.verb for running in self.running.values())
                 say(f"stopping after {names}" if names else "stopping")
             else:
-                for one in self.running.values():
-                    one.process.terminate()
+                for running in self.running.values():
+                    running.process.terminate()
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -253,8 +253,8 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            for one in self.running.values():  # only after a fault of this program
-                _stop(one.process)
+            for running in self.running.values():  # only after a fault of this program
+                _stop(running.process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> int:

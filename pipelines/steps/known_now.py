@@ -34,8 +34,8 @@ def known_now(panel: Panel) -> Panel:
         say(f"prepare: only what was known at {minute_text(moved)} is used")
         return panel_as_of(panel, _nanoseconds())
     found = ahead_in_words(panel) if is_first() else []
-    for one, text in found[:SHOWN]:
-        say(f"prepare: series {one.series_id!r}: {text}", error=True)
+    for series, text in found[:SHOWN]:
+        say(f"prepare: series {series.series_id!r}: {text}", error=True)
     if len(found) > SHOWN:
         say(f"prepare: and {len(found) - SHOWN} more series", error=True)
     return panel_now(panel, agree("now", _nanoseconds))
@@ -50,13 +50,15 @@ def ahead_in_words(panel: Panel) -> list[tuple[Ahead, str]]:
         The panel with everything in its source.
     """
     tolerance = max(TOLERANCE_S, duration_s(panel.grid.frequency)) * 1_000_000_000
-    return [(one, _words(one)) for one in readings_ahead(panel, _nanoseconds() + tolerance)]
+    return [
+        (series, _words(series)) for series in readings_ahead(panel, _nanoseconds() + tolerance)
+    ]
 
 
-def _words(one: Ahead) -> str:
-    first, last = stamp(one.first_ns), stamp(one.last_ns)
-    span = f"{counted(one.steps, 'step')} with readings from {first} to {last} lie"
-    if one.steps == 1:
+def _words(series: Ahead) -> str:
+    first, last = stamp(series.first_ns), stamp(series.last_ns)
+    span = f"{counted(series.steps, 'step')} with readings from {first} to {last} lie"
+    if series.steps == 1:
         span = f"a reading of {first} lies"
     return (
         f"{span} ahead of the clock ({minute_text(now())}): set aside; check the sensor's clock "

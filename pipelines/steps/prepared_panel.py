@@ -141,7 +141,9 @@ def _append(config: Config, source: _Source) -> Panel | None:
     ids = SeriesIds(list(source.before["series_ids"]))
     try:
         with contextlib.ExitStack() as stack:
-            rest = [stack.enter_context(rest_of(config.data, one, sizes[one.path])) for one in grew]
+            rest = [
+                stack.enter_context(rest_of(config.data, file, sizes[file.path])) for file in grew
+            ]
             reader = read_tables(
                 config.data,
                 files=[*rest, *came],
@@ -171,7 +173,7 @@ def _settings(data: Data) -> dict[str, Any]:
     settings = data.model_dump(mode="json", exclude=NOT_IN_PANEL)
     settings["covariates"].pop("calendar")
     if data.tables:
-        settings["tables"] = [_table_settings(one) for one in data.source]
+        settings["tables"] = [_table_settings(entry) for entry in data.source]
     return settings
 
 

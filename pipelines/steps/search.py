@@ -94,7 +94,7 @@ def open_study(config: Config, panel: Panel) -> Study:
     for trial in running:
         repeat(study, trial, attempt=trial.user_attrs.get(ATTEMPT, 1))
     own = own_settings(config)
-    if own not in [settings_of(one) for one in study.trials] and count_left(config, study) > 0:
+    if own not in [settings_of(trial) for trial in study.trials] and count_left(config, study) > 0:
         _queue(config, study, own)
     return study
 
@@ -110,10 +110,10 @@ def join_study(config: Config, name: str) -> Study:
 def count_left(config: Config, study: Study) -> int:
     """Return how many settings are still to be tried to the end, those waiting included."""
     trials = study.get_trials(deepcopy=False)
-    waiting = [settings_of(one) for one in trials if one.state.name == "WAITING"]
+    waiting = [settings_of(trial) for trial in trials if trial.state.name == "WAITING"]
     tried: list[Settings] = []
-    for one in trials:
-        settings = settings_of(one)
+    for trial in trials:
+        settings = settings_of(trial)
         if settings not in tried and settings not in waiting:
             tried.append(settings)
     return max(0, config.tune.trials - len(tried))
@@ -128,7 +128,7 @@ def draw(config: Config, study: Study) -> Drawn | None:
     """Take the next trial: one that waits, else settings never tried; None when all are."""
     with search_lock(config):
         trials = study.get_trials(deepcopy=False)
-        if not any(one.state.name == "WAITING" for one in trials):
+        if not any(trial.state.name == "WAITING" for trial in trials):
             if count_left(config, study) == 0:
                 return None
             settings = _propose(config, trials)
@@ -151,15 +151,15 @@ def repeat(study: Study, trial: FrozenTrial, *, attempt: int) -> None:
 
     waiting = study.get_trials(states=(TrialState.WAITING,))
     settings = settings_of(trial)
-    if settings and settings not in [settings_of(one) for one in waiting]:
+    if settings and settings not in [settings_of(trial) for trial in waiting]:
         study.enqueue_trial(trial.params, user_attrs={SETTINGS: settings, ATTEMPT: attempt})
     study.tell(trial.number, state=TrialState.FAIL)
 
 
 def cut_short(study: Study, worker: int) -> FrozenTrial | None:
     """Return the trial that a process which has ended was training."""
-    running = [one for one in study.trials if one.state.name == "RUNNING"]
-    return next((one for one in running if one.user_attrs.get(WORKER) == worker), None)
+    running = [trial for trial in study.trials if trial.state.name == "RUNNING"]
+    return next((trial for trial in running if trial.user_attrs.get(WORKER) == worker), None)
 
 
 def _queue(config: Config, study: Study, settings: Settings) -> None:
@@ -183,7 +183,7 @@ def _propose(config: Config, trials: Sequence[FrozenTrial]) -> Settings | None:
         if settings_of(trial) not in tried:
             tried.append(settings_of(trial))
     copy = optuna.create_study(sampler=_sampler(config.training.seed + len(tried)))
-    copy.add_trials([one for one in trials if one.state.name != "WAITING"])
+    copy.add_trials([trial for trial in trials if trial.state.name != "WAITING"])
 
     def is_new(settings: Settings) -> bool:
         return settings not in tried and _can_be(config, settings)
@@ -283,5 +283,7 @@ def _study_name(config: Config, panel: Panel) -> str:
         reduce(dict.__getitem__, sections, resolved)[name] = None
     parts = ("data", "windows", "split", "model", "training", "objective")
     tune = config.tune.model_dump(mode="json", exclude={"trials", "jobs"})
-    text = json.dumps([*(resolved[one] for one in parts), tune, panel.fingerprint], sort_keys=True)
+    text = json.dumps(
+        [*(resolved[part] for part in parts), tune, panel.fingerprint], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -170,5 +170,5 @@ def _costs(config: Config, panel: Panel, split: Split, fitted: Fitted) -> dict[s
         taken.append((time.perf_counter() - begun) * 1000)
     with tempfile.TemporaryDirectory(dir=config.work_folder) as folder:
         fitted.forecaster.save(Path(folder) / "bundle")
-        size = sum(one.stat().st_size for one in Path(folder).rglob("*") if one.is_file())
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     return {"latency_ms": statistics.median(taken), "bundle_mb": size / 1e6}

@@ -76,8 +76,8 @@ def train_side_by_side(search: Search, *, now_ns: int) -> None:
     try:
         workers += [_start(task) for _ in range(jobs if count_left(config, study) else 0)]
         while workers:
-            ended = wait([one.process.sentinel for one in workers])
-            for worker in [one for one in workers if one.process.sentinel in ended]:
+            ended = wait([worker.process.sentinel for worker in workers])
+            for worker in [worker for worker in workers if worker.process.sentinel in ended]:
                 workers.remove(worker)
                 if _must_be_replaced(search, worker):
                     workers.append(_start(task))

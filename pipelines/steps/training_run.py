@@ -49,10 +49,10 @@ def scores_of(backtest: Backtest) -> dict[str, dict[str, float]]:
     from forecast.evaluation.backtest import score_table
 
     scores = score_table(backtest)
-    for one in scores.values():
-        one["mse"] = one["rmse"] ** 2
-        if "crps" in one:
-            one["pinball"] = one["crps"] / 2
+    for numbers in scores.values():
+        numbers["mse"] = numbers["rmse"] ** 2
+        if "crps" in numbers:
+            numbers["pinball"] = numbers["crps"] / 2
     return scores
 
 

@@ -86,7 +86,7 @@ def _last(config: Config) -> ChampionBundle | None:
         if is_cached(bundle.path, bundle.run_id):
             return bundle
     cached = [one for path in folder.glob("[0-9]*") if (one := _cached(path)) is not None]
-    return max(cached, key=lambda one: one.version, default=None)
+    return max(cached, key=lambda found: found.version, default=None)
 
 
 def _cached(path: Path) -> ChampionBundle | None:

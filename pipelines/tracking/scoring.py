@@ -32,9 +32,9 @@ def _with_times_as_text(signature: Any) -> Any:
     from mlflow.types import ColSpec, DataType, Schema
 
     columns = [
-        ColSpec(DataType.string, one.name, required=one.required)
-        if one.type == DataType.datetime
-        else one
-        for one in signature.inputs
+        ColSpec(DataType.string, column.name, required=column.required)
+        if column.type == DataType.datetime
+        else column
+        for column in signature.inputs
     ]
     return ModelSignature(Schema(columns), signature.outputs, signature.params)

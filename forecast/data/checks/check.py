@@ -67,9 +67,9 @@ def check(
     surveys = [surveys] if isinstance(surveys, Survey) else surveys
     survey = surveys[0]
     firsts = len(panel.series_ids) if survey.data.difference else 0
-    gap_steps = max(one.order.gaps.steps for one in surveys) + firsts
+    gap_steps = max(survey.order.gaps.steps for survey in surveys) + firsts
     findings = [
-        *(found for one in surveys for found in _of_table(one, counts)),
+        *(found for survey in surveys for found in _of_table(survey, counts)),
         *name_findings(panel.series_ids),
         *level_findings(panel, season=season, gap_steps=gap_steps),
         *course_findings(panel, season=season),
@@ -81,7 +81,9 @@ def check(
     if spans is not None:
         findings += part_findings(panel, spans)
     held = {name for table in survey.data.tables for name in table.hold}
-    findings = [one for one in findings if one.code != "stuck" or one.column not in held]
+    findings = [
+        finding for finding in findings if finding.code != "stuck" or finding.column not in held
+    ]
     return worst_first(_once(findings))
 
 
@@ -93,24 +95,30 @@ def _of_table(survey: Survey, counts: Collection[str]) -> Iterator[Finding]:
         *mark_findings(survey.marks, survey.series_ids, counts),
         *clock_findings(survey.order, survey.data.timezone),
     )
-    for one in findings:
+    for finding in findings:
         where = f"{survey.name}: " if survey.name else ""
-        own = one.setting
-        if where and one.code in ("frequency", "off_grid"):
+        own = finding.setting
+        if where and finding.code in ("frequency", "off_grid"):
             own = "frequency in the table's entry of data.source"
-        yield replace(one, message=where + one.message, setting=own)
+        yield replace(finding, message=where + finding.message, setting=own)
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings without those that another finding about the column explains."""
     different = {
-        (one.code, one.column, one.setting if one.code == "sentinel" else one.message): one
-        for one in findings
+        (
+            finding.code,
+            finding.column,
+            finding.setting if finding.code == "sentinel" else finding.message,
+        ): finding
+        for finding in findings
     }
-    codes = {(one.code, one.column): one for one in findings}
+    codes = {(finding.code, finding.column): finding for finding in findings}
 
-    def is_told(one: Finding) -> bool:
-        tellers = (codes.get((code, one.column)) for code in TOLD_BY.get(one.code, ()))
-        return any(by is not None and (by.count >= one.count or by.code in WHOLE) for by in tellers)
+    def is_told(finding: Finding) -> bool:
+        tellers = (codes.get((code, finding.column)) for code in TOLD_BY.get(finding.code, ()))
+        return any(
+            by is not None and (by.count >= finding.count or by.code in WHOLE) for by in tellers
+        )
 
-    return [one for one in different.values() if not is_told(one)]
+    return [finding for finding in different.values() if not is_told(finding)]

@@ -49,7 +49,7 @@ def _widen(
     count = int(np.count_nonzero(hits))
     rest = values[~hits]
     inner = float(rest.min() if sign > 0 else rest.max()) if len(rest) else np.nan
-    inners = [one for one in (inner, side.inner) if not np.isnan(one)]
+    inners = [value for value in (inner, side.inner) if not np.isnan(value)]
     if side.count and sign * side.outer < sign * outer:
         inners.append(outer)
     elif side.count and side.outer == outer:

@@ -46,12 +46,18 @@ class Finding:
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings sorted by level, then by count."""
-    return sorted(findings, key=lambda one: (ORDER[one.level], -one.count, one.code, one.column))
+    return sorted(
+        findings,
+        key=lambda finding: (ORDER[finding.level], -finding.count, finding.code, finding.column),
+    )
 
 
 def as_errors(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings with every warning raised to an error."""
-    return [replace(one, level="error") if one.level == "warning" else one for one in findings]
+    return [
+        replace(finding, level="error") if finding.level == "warning" else finding
+        for finding in findings
+    ]
 
 
 def stamp(time_ns: int) -> str:

@@ -46,7 +46,7 @@ def frequency_of(order: RowOrder) -> str:
 
     def share(low: float, high: float) -> float:
         low_ns, high_ns = low * DAY_NS - CLOCK_CHANGE_NS, high * DAY_NS + CLOCK_CHANGE_NS
-        return sum(n for one, n in order.steps.items() if low_ns <= one <= high_ns) / total
+        return sum(n for length, n in order.steps.items() if low_ns <= length <= high_ns) / total
 
     for months, (shortest, longest) in _MONTHS.items():
         if share(shortest, longest) >= MOST_STEPS > share(shortest, shortest):
@@ -80,9 +80,9 @@ def _name(frequency: str, what: dict[str, str]) -> str:
     return unit if number == "1" else f"{number} {unit}s"
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same(frequency: str, other: str) -> bool:
     """Return whether two frequencies have steps of the same length."""
-    kinds = [(months_of(text), is_business(text), duration_s(text)) for text in (one, other)]
+    kinds = [(months_of(text), is_business(text), duration_s(text)) for text in (frequency, other)]
     return kinds[0] == kinds[1]
 
 

@@ -74,7 +74,7 @@ def _shift_of(x: NDArray[np.float64], y: NDArray[np.float64], horizon: int) -> i
 
 def _best_shift(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> int:
     """Return the shift at which the changes of two columns correlate most, by one FFT."""
-    dx, dy = (np.nan_to_num(np.diff(one)) for one in (x, y))
+    dx, dy = (np.nan_to_num(np.diff(values)) for values in (x, y))
     size = 1 << int(2 * len(x) - 1).bit_length()
     alike = np.fft.irfft(np.conj(np.fft.rfft(dx, size)) * np.fft.rfft(dy, size), size)
     return int(np.argmax(np.abs(alike[: most + 1])))
@@ -203,7 +203,7 @@ def _series_of_parts(panel: Panel, spans: Mapping[str, NDArray[np.int64]]) -> It
                 block[max(first - start, 0) : max(stop - start, 0), : len(panel.targets)]
                 for first, stop in spans[part].tolist()
             ]
-            if all(np.isnan(one).all() for one in values):
+            if all(np.isnan(part).all() for part in values):
                 absent.append(panel.series_ids[series])
         if absent:
             yield Finding(

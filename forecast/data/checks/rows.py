@@ -53,7 +53,11 @@ def _stray(survey: Survey) -> Iterator[Finding]:
     """Yield readings years from all others, with their rows and the range of the others."""
     if survey.kept is None:
         return
-    far = [one for one in survey.notes.far if not survey.kept[0] <= one[1] <= survey.kept[1]]
+    far = [
+        reading
+        for reading in survey.notes.far
+        if not survey.kept[0] <= reading[1] <= survey.kept[1]
+    ]
     shown = [
         f"{survey.series_ids.names[series]} {stamp(time)} ({where})" for series, time, where in far
     ]

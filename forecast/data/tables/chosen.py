@@ -38,11 +38,11 @@ class Chosen:
     def __init__(self, data: Data, channels: tuple[str, ...], ids: SeriesIds, notes: Notes) -> None:
         self._spans = [
             _Span(
-                frozenset(one.series),
-                _instant(data, one.start, ALWAYS.min),
-                _instant(data, one.end, ALWAYS.max),
+                frozenset(exclusion.series),
+                _instant(data, exclusion.start, ALWAYS.min),
+                _instant(data, exclusion.end, ALWAYS.max),
             )
-            for one in data.exclude
+            for exclusion in data.exclude
         ]
         self._clips = [
             (place, data.limits.get(name, (None, None)), data.clip[name])
@@ -106,7 +106,7 @@ def require_used(exclusions: Iterable[Exclusion], ids: SeriesIds) -> None:
     ConfigError
         Naming one that was not, and the nearest id.
     """
-    named = {name for one in exclusions for name in one.series}
+    named = {name for exclusion in exclusions for name in exclusion.series}
     if unused := sorted(named.difference(ids.names)):
         near = difflib.get_close_matches(unused[0], ids.names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

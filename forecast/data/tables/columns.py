@@ -60,10 +60,10 @@ def spelled_as(names: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     forms = [unicodedata.normalize("NFKC", name) for name in names]
     found = {}
-    for one in wanted:
-        form = unicodedata.normalize("NFKC", one)
-        if one not in names and forms.count(form) == 1:
-            found[forms.index(form)] = one
+    for name in wanted:
+        form = unicodedata.normalize("NFKC", name)
+        if name not in names and forms.count(form) == 1:
+            found[forms.index(form)] = name
     return tuple(found.get(place, name) for place, name in enumerate(names))
 
 
@@ -150,6 +150,6 @@ def in_words(names: Sequence[str]) -> str:
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """Return a hint at the most similar column."""
-    same = [one for one in names if one.lower().strip() == name.lower().strip()]
+    same = [column for column in names if column.lower().strip() == name.lower().strip()]
     close = same or difflib.get_close_matches(name, names, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

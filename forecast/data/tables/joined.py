@@ -102,7 +102,7 @@ class Joined:
             When a series that is to be left out is in none of them.
         """
         own = self._own(self.parts)
-        for part in sorted(self.parts, key=lambda one: (one not in own, self._is_coarser(one))):
+        for part in sorted(self.parts, key=lambda part: (part not in own, self._is_coarser(part))):
             for chunk in part.chunks:
                 part.note(chunk)
                 yield from self._placed(chunk, part)

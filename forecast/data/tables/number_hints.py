@@ -65,7 +65,7 @@ def number_hint(bad: Sequence[str], good: Sequence[str], spelling: Spelling) -> 
     if spelling.decimal == "." and "," in text and (hint := _comma_hint(bad, good)):
         return hint
     if spelling.decimal == "," and "." in text and not spelling.thousands:
-        if all(re.fullmatch(_GROUPED % r"\." + r"(,\d*)?", one.strip()) for one in bad):
+        if all(re.fullmatch(_GROUPED % r"\." + r"(,\d*)?", text.strip()) for text in bad):
             return 'for a point between thousands, set data.csv.thousands: "."'
         return _two_marks(bad, good, ",") or "for a decimal point, leave data.csv.decimal out"
     for mark, alike, name in ((" ", _SPACES, "a space"), ("'", _APOSTROPHES, "an apostrophe")):
@@ -81,22 +81,22 @@ def number_hint(bad: Sequence[str], good: Sequence[str], spelling: Spelling) -> 
 
 def _comma_hint(bad: Sequence[str], good: Sequence[str]) -> str:
     """Return what a comma in cells most likely is: it must not turn 1025 into 1.025."""
-    commas = [one.strip() for one in bad if "," in one]
-    if not all(re.fullmatch(r"[-+]?[\d.,]*", one) for one in commas):
+    commas = [text.strip() for text in bad if "," in text]
+    if not all(re.fullmatch(r"[-+]?[\d.,]*", text) for text in commas):
         return ""
-    if any(re.fullmatch(_GROUPED % r"\." + r",\d*", one) for one in commas):
+    if any(re.fullmatch(_GROUPED % r"\." + r",\d*", text) for text in commas):
         return 'for numbers such as 1.378,5, set data.csv.thousands: "." and data.csv.decimal: ","'
-    if all(re.fullmatch(_GROUPED % "," + r"(\.\d*)?", one) for one in commas):
-        if any(re.match(r"[-+]?0", one) for one in commas):
+    if all(re.fullmatch(_GROUPED % "," + r"(\.\d*)?", text) for text in commas):
+        if any(re.match(r"[-+]?0", text) for text in commas):
             return 'for a decimal comma, set data.csv.decimal: ","'
-        if good or any(one.count(",") > 1 or "." in one for one in commas):
+        if good or any(text.count(",") > 1 or "." in text for text in commas):
             return 'for a comma between thousands, set data.csv.thousands: ","'
         first = commas[0]
         return (
             f'where {first!r} means {first.replace(",", "")}, set data.csv.thousands: ","; '
             f'where it means {first.replace(",", ".")}, set data.csv.decimal: ","'
         )
-    if all(re.fullmatch(r"[-+]?\d*,\d*", one) for one in commas):
+    if all(re.fullmatch(r"[-+]?\d*,\d*", text) for text in commas):
         return _two_marks(bad, good, ".") or 'for a decimal comma, set data.csv.decimal: ","'
     return ""
 

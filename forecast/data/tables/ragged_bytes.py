@@ -54,11 +54,11 @@ class CountableRows(ReadStream):
     def _mended_line(self, line: bytes) -> bytes:
         """Return a row with question marks for bad bytes where it does not fit."""
         text = line.decode(errors="surrogateescape")
-        if not any("\udc80" <= one <= "\udcff" for one in text):
+        if not any("\udc80" <= char <= "\udcff" for char in text):
             return line
         if self._count(text) == self._columns:
             return line
-        return "".join("?" if "\udc80" <= one <= "\udcff" else one for one in text).encode()
+        return "".join("?" if "\udc80" <= char <= "\udcff" else char for char in text).encode()
 
     def _count(self, text: str) -> int:
         """Return how many values a row has."""

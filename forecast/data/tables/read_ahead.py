@@ -25,10 +25,10 @@ def ahead(items: Iterator[T], depth: int = DEPTH) -> Generator[T, None, None]:
     ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
     stop = threading.Event()
 
-    def put(one: tuple[T] | BaseException | None) -> None:
+    def put(item: tuple[T] | BaseException | None) -> None:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
-                ready.put(one, timeout=0.1)
+                ready.put(item, timeout=0.1)
                 return
 
     def work() -> None:

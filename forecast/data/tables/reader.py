@@ -163,7 +163,7 @@ class Reader:
 
     def _shown(self, file: SourceFile) -> str:
         """Return the name of a file below the folder that all files share."""
-        shared = os.path.commonpath([one.path.rpartition("/")[0] for one in self.files])
+        shared = os.path.commonpath([file.path.rpartition("/")[0] for file in self.files])
         return file.path.removeprefix(shared).lstrip("/")
 
     def _end_file(self, table: OpenedTable, faults: Faults) -> None:

@@ -186,7 +186,7 @@ def _quoted(text: str) -> str:
 
 def _some(cells: pa.Array, rows: NDArray[np.int64], most: int = 1000) -> list[str]:
     """Return the texts of the first of some rows."""
-    return [str(one) for one in cells.take(pa.array(rows[:most])).to_pylist()]
+    return [str(text) for text in cells.take(pa.array(rows[:most])).to_pylist()]
 
 
 def encode_ids(

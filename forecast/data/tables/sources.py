@@ -57,8 +57,8 @@ def source_files(source: str | Sequence[str]) -> list[SourceFile]:
         If one of them means no file.
     """
     found: dict[str, SourceFile] = {}
-    for one in [source] if isinstance(source, str) else source:
-        for file in _resolve(one):
+    for entry in [source] if isinstance(source, str) else source:
+        for file in _resolve(entry):
             found.setdefault(file.path, file)
     return list(found.values())
 
@@ -116,7 +116,9 @@ def natural(path: Path | str) -> tuple[tuple[str | int, ...], ...]:
 
 def left_out(source: str | Sequence[str]) -> list[str]:
     """Return the files below the folders of a source that are read by none of its readers."""
-    folders = [Path(one).expanduser() for one in ([source] if isinstance(source, str) else source)]
+    folders = [
+        Path(entry).expanduser() for entry in ([source] if isinstance(source, str) else source)
+    ]
     visible = [path for folder in folders if folder.is_dir() for path in _visible(folder)]
     chosen = {file.path for file in source_files(source)} if visible else set()
     return [str(path) for path in visible if str(path) not in chosen]
@@ -136,7 +138,7 @@ def _folder(folder: Path) -> list[SourceFile]:
     """Return the tables below a folder: text and Parquet, or where there is none, workbooks."""
     visible = _visible(folder)
     tables = [path for path in visible if _looks_like_table(path.name)]
-    tables = tables or [one for one in visible if one.name.lower().endswith(WORKBOOK_ENDINGS)]
+    tables = tables or [path for path in visible if path.name.lower().endswith(WORKBOOK_ENDINGS)]
     if not tables:
         endings = sorted({path.suffix or path.name for path in visible})
         found = f"; it holds {', '.join(endings[:8])}: name a file itself" if endings else ""
@@ -196,5 +198,7 @@ def _near(path: Path) -> str:
 
     if not path.parent.is_dir():
         return f"; the folder {path.parent} does not exist either"
-    close = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()], n=1)
+    close = difflib.get_close_matches(
+        path.name, [sibling.name for sibling in path.parent.iterdir()], n=1
+    )
     return f"; did you mean {path.parent / close[0]}?" if close else ""

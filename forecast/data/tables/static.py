@@ -59,7 +59,7 @@ def _join(
         site = Site(faults, piece.first_line)
         ids = joined([piece.columns[key]]).to_pylist()
         _refuse_repeats(ids, seen, site)
-        rows = [row for row, one in enumerate(ids) if one in codes]
+        rows = [row for row, series in enumerate(ids) if series in codes]
         into = [codes[ids[row]] for row in rows]
         alike = np.zeros(len(ids), dtype=np.int32)  # compared between series: of one unit
         for position, name in enumerate(names):
@@ -70,10 +70,10 @@ def _join(
 
 def _refuse_repeats(ids: list[str], seen: set[str], site: Site) -> None:
     """Check that no series has a second row."""
-    for row, one in enumerate(ids):
-        if one in seen:
+    for row, series in enumerate(ids):
+        if series in seen:
             raise DataError(
-                f"{site.place(row)}: series {one!r} has a second row of static covariates; "
+                f"{site.place(row)}: series {series!r} has a second row of static covariates; "
                 "leave one of them"
             )
-        seen.add(one)
+        seen.add(series)

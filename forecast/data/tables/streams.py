@@ -54,7 +54,7 @@ def _uncompressed(raw: IO[bytes], path: str) -> IO[bytes]:
         return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
     if magic.startswith(b"PK\x03\x04"):
         archive = zipfile.ZipFile(raw)
-        names = [one for one in archive.namelist() if not one.endswith("/")]
+        names = [name for name in archive.namelist() if not name.endswith("/")]
         if len(names) != 1:
             raise DataError(
                 f"{path}: the archive holds {len(names)} files ({', '.join(names[:3])}, ...); "

@@ -194,8 +194,8 @@ def _offsets(
     labels = zones.dictionary_encode()
     found = [_offset(text, words) for text in labels.dictionary.to_pylist()]
     rows = np.asarray(labels.indices)
-    offset = np.array([0 if one is None else one for one in found], dtype=np.int64)
-    return offset[rows], np.array([one is None for one in found])[rows]
+    offset = np.array([0 if offset_s is None else offset_s for offset_s in found], dtype=np.int64)
+    return offset[rows], np.array([offset_s is None for offset_s in found])[rows]
 
 
 def _offset(text: str, words: Mapping[str, int]) -> int | None:

@@ -165,7 +165,10 @@ def _narrowed(data: Data, own: Data, table: Table, held: Sequence[str]) -> Data:
             "categories": tuple(name for name in data.categories if name in kept),
             "limits": {name: span for name, span in data.limits.items() if name in kept},
             "frequency": table.frequency or data.frequency,
-            "exclude": (*(_in_utc(one, data.timezone) for one in data.exclude), *table.exclude),
+            "exclude": (
+                *(_in_utc(exclusion, data.timezone) for exclusion in data.exclude),
+                *table.exclude,
+            ),
         }
     )
 
@@ -189,7 +192,7 @@ def _in_utc(exclusion: Exclusion, timezone: str) -> Exclusion:
 def _neighbours_joined(views: Sequence[View]) -> list[View]:
     """Return the tables, neighbours of the same columns without settings of their own as one."""
     joined = []
-    for _, group in itertools.groupby(enumerate(views), lambda one: _likeness(*one)):
+    for _, group in itertools.groupby(enumerate(views), lambda numbered: _likeness(*numbered)):
         alike = [view for _, view in group]
         files = {file.path: file for view in alike for file in view.files}
         joined.append(replace(alike[0], files=tuple(files.values())))
@@ -220,7 +223,7 @@ def _require_fit(data: Data, view: View) -> None:
     """Check that one table gives what its entry says, and nothing goes unread by mistake."""
     path = view.files[0].path
     for name in channels_of(data) if not view.table.columns else ():
-        alike = [one for one in view.names if one.strip().lower() == name.strip().lower()]
+        alike = [column for column in view.names if column.strip().lower() == name.strip().lower()]
         if name not in view.names and alike:
             raise DataError(
                 f"{path}: no column {name!r}, but {alike[0]!r}; give the table an entry of its "

@@ -40,7 +40,7 @@ class WideColumns:
         self.channel = _one_channel(data)
         self._timestamp = data.timestamp
         named = [name for name in names_of(table) if name]
-        self.series = list(data.series) or [one for one in named if one not in data.timestamp]
+        self.series = list(data.series) or [name for name in named if name not in data.timestamp]
         self.wanted = [*data.timestamp, *self.series]
         require(table, self.wanted)
         self.labels = list(data.timestamp)

@@ -39,7 +39,7 @@ def _unfolded_size(raw: IO[bytes]) -> int:
     """Return how large a workbook's sheets are unpacked; 0 for the old format, which is not."""
     try:
         with zipfile.ZipFile(raw) as archive:
-            return sum(one.file_size for one in archive.infolist())
+            return sum(part.file_size for part in archive.infolist())
     except zipfile.BadZipFile:
         return 0
     finally:
@@ -80,7 +80,7 @@ class WorkbookTable:
         while rows := list(itertools.islice(self._rows, ROWS)):
             columns = {}
             for name, place in places.items():
-                cells = _column([one[place] if place < len(one) else "" for one in rows])
+                cells = _column([row[place] if place < len(row) else "" for row in rows])
                 marks = Markers(tuple(nulls), ())
                 columns[name] = without_texts(cells, marks) if is_text(cells) else cells
             yield Piece(columns, row, len(rows))
@@ -115,7 +115,7 @@ def _sheet_rows(file: SourceFile, raw: IO[bytes], sheet: str | None) -> Iterator
         raise DataError(
             f"{file.path}: not a whole workbook ({error}); write or fetch it again"
         ) from error
-    filled = [name for name, one in sheets.items() if one.height > 0]
+    filled = [name for name, sheet in sheets.items() if sheet.height > 0]
     if sheet is None and len(filled) == 1:
         sheet = filled[0]
     if sheet is None or sheet not in sheets:
@@ -132,11 +132,11 @@ def _column(cells: list[Any]) -> pa.Array:
     kinds = {type(cell) for cell in held}
     if kinds <= {int, float}:
         is_whole = bool(held) and all(float(cell).is_integer() for cell in held)
-        numbers = pa.array([None if one in ("", None) else float(one) for one in cells])
+        numbers = pa.array([None if cell in ("", None) else float(cell) for cell in cells])
         return numbers.cast(pa.int64() if is_whole else pa.float64())  # an id is 7, not 7.0
     if kinds <= {dt.datetime, dt.date}:
-        return pa.array([_moment(one) for one in cells], pa.timestamp("ms"))
-    return pa.array([_as_text(one) for one in cells], pa.string())
+        return pa.array([_moment(cell) for cell in cells], pa.timestamp("ms"))
+    return pa.array([_as_text(cell) for cell in cells], pa.string())
 
 
 def _moment(cell: Any) -> dt.datetime | None:

@@ -111,7 +111,7 @@ class StudentTHead:
         remove the tails of all others.
         """
         mean = mean_of(params)
-        tails = mean_of([1 / one[..., 2:] for one in params])
+        tails = mean_of([1 / param[..., 2:] for param in params])
         return torch.cat([mean[..., :2], 1 / tails], dim=-1)
 
 
@@ -225,7 +225,7 @@ class AsymmetricLaplaceHead:
         The density is the mean of the densities and the point the mean of the points; params then
         hold more components.
         """
-        each = [one.chunk(4, dim=-1) for one in params]
+        each = [param.chunk(4, dim=-1) for param in params]
         middle, spread, tilt, weight = (torch.cat(part, dim=-1) for part in zip(*each, strict=True))
         return torch.cat([middle, spread, tilt, weight - math.log(len(params))], dim=-1)
 

@@ -152,5 +152,5 @@ class Sweep:
             return
         planes = pre.view(-1, *source.shape)
         grad.view(-1, *source.shape).addcmul_(planes, source)
-        for one, plane in zip(weight.view(-1, self.size, 1), planes, strict=True):
-            self.carry_grad.addcmul_(one, plane)
+        for row, plane in zip(weight.view(-1, self.size, 1), planes, strict=True):
+            self.carry_grad.addcmul_(row, plane)

@@ -171,7 +171,7 @@ class FusedStack(nn.Module):
         size = self.kernel.hidden_size
         # torch's order of gates: input, forget, candidate, output; in the GRU: r, z, n
         drive = (-_SHUT, _SHUT, 0.0, 0.0) if self.kernel.mode == "LSTM" else (0.0, _SHUT, 0.0)
-        column = torch.cat([weights[0].new_full((size, 1), one) for one in drive])
+        column = torch.cat([weights[0].new_full((size, 1), share) for share in drive])
         weights[0] = torch.cat([weights[0], column], dim=1)
         return weights
 
