@@ -144,7 +144,7 @@ REFUSED = {
         "id," + ",".join(f"{t:%Y-%m-%d %H:%M}" for t in TIMES) + "\na" + ",1" * 240,
         'layout: wide_rows and data.start: "2024-01-01 00:00"',
     ),
-    "a column twice": (table(lambda v: f"{v},{v}", head="ds,y,y"), "is there 2 times"),
+    "a column twice": (table(lambda v: f"{v},{v}", head="ds,y,y"), "occurs 2 times"),
 }
 
 
