@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from forecast.config import load_config
-from forecast.errors import ForecastError
-from forecast.redaction import printable, redact
+from forecast.redaction import redact
+from pipelines.process.faults import tell_fault
 from pipelines.process.together import fault, join, leave
+from pipelines.schedule_cli import ConfigPath, Overrides, schedule_app
 
 app = typer.Typer(
     name="forecast",
@@ -21,17 +22,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-schedule_app = typer.Typer(help="Run, list, export or install the schedule.", no_args_is_help=True)
 app.add_typer(schedule_app, name="schedule")
 
 SPREAD = {"train", "retrain", "predict"}
 """Verbs that several processes do together; the others are done by the first one alone."""
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's YAML file.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value; repeatable."),
-]
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer's signature
@@ -207,68 +201,6 @@ def verify(config: ConfigPath, overrides: Overrides = None) -> int | None:
     return run(settings)
 
 
-@schedule_app.command("run")
-def schedule_run(
-    config: ConfigPath,
-    overrides: Overrides = None,
-    now: Annotated[
-        str | None, typer.Option(help="Replay: start of a moved clock, such as 2013-12-01T00:00Z.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Stop at this instant.")] = None,
-) -> int | None:
-    """Run the jobs when they are due, until stopped."""
-    settings = load_config(config, overrides or ())
-    from pipelines.jobs.schedule import run
-
-    return run(settings, overrides=overrides or (), now=now, until=until)
-
-
-@schedule_app.command("list")
-def schedule_list(config: ConfigPath, overrides: Overrides = None) -> int | None:
-    """Show each job's next and last run."""
-    settings = load_config(config, overrides or ())
-    from pipelines.jobs.schedule import show
-
-    return show(settings)
-
-
-@schedule_app.command("health")
-def schedule_health(config: ConfigPath, overrides: Overrides = None) -> int | None:
-    """Say whether the service works, for a probe: exit code 0 or 1."""
-    settings = load_config(config, overrides or ())
-    from pipelines.jobs.schedule import health
-
-    return health(settings)
-
-
-@schedule_app.command("export")
-def schedule_export(
-    config: ConfigPath,
-    overrides: Overrides = None,
-    form: Annotated[
-        str, typer.Option("--format", help="crontab, kubernetes or airflow.")
-    ] = "crontab",
-) -> int | None:
-    """Print the schedule for another scheduler."""
-    settings = load_config(config, overrides or ())
-    from pipelines.jobs.schedule_export import run
-
-    return run(settings, form=form, overrides=overrides or ())
-
-
-@schedule_app.command("install")
-def schedule_install(
-    config: ConfigPath,
-    overrides: Overrides = None,
-    show: Annotated[bool, typer.Option("--print", help="Only print the units.")] = False,  # noqa: FBT002
-) -> int | None:
-    """Install systemd timers that catch up on missed runs."""
-    settings = load_config(config, overrides or ())
-    from pipelines.jobs.schedule_export import install
-
-    return install(settings, show=show, overrides=overrides or ())
-
-
 @app.command()
 def ui(
     config: ConfigPath,
@@ -321,38 +253,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         if not fault(error):
             return getattr(error, "exit_code", 1)
-        return _tell(error)
+        return tell_fault(error)
     if result == 130:  # typer turns Ctrl-C into a result
         print("interrupted; nothing half-written is left", file=sys.stderr)
     return result if isinstance(result, int) else 0
-
-
-def _tell(error: Exception) -> int:
-    """Print a fault for the person who runs this; return its exit code."""
-    if isinstance(error, ForecastError):
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return error.exit_code
-    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage fault of typer's
-        error.show()
-        return int(error.exit_code)
-    if found := _fault_of_disk(error):
-        hint = "check the path, its permissions and the free space"
-        print(printable(f"error: {found}; {hint}"), file=sys.stderr)
-    else:
-        hint = "a fault of this program; `forecast --debug VERB ...` shows where"
-        print(printable(f"error: {type(error).__name__}: {error} ({hint})"), file=sys.stderr)
-    return 1
-
-
-def _fault_of_disk(error: BaseException) -> str:
-    """Return what a disk or a database refused, in words; empty where another fault is told."""
-    import sqlite3
-
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, sqlite3.OperationalError):
-        return f"SQLite: {error}"
-    return _fault_of_disk(error.__cause__) if error.__cause__ else ""
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from pipelines.tracking.registry import (
     tag_version,
     versions,
 )
-from pipelines.tracking.runs import Run, end_run, find_run, start_run
+from pipelines.tracking.run_lifetime import end_run, find_run, start_run
+from pipelines.tracking.runs import Run
 from pipelines.tracking.store import Store, open_store, tracking_uri
 
 __all__ = [

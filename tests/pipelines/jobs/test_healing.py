@@ -124,7 +124,7 @@ def test_score_killed_behind_its_tables_loses_no_step(site, monkeypatch, place):
 def test_score_killed_between_its_tables_writes_both(site, monkeypatch):
     from pipelines.jobs import score
 
-    write = score._write
+    write = score.write_scores
 
     def killed_at_scores(path, frame):
         if path.name == score.SCORES:
@@ -132,7 +132,7 @@ def test_score_killed_between_its_tables_writes_both(site, monkeypatch):
         write(path, frame)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.jobs.score._write", killed_at_scores)
+        patch.setattr("pipelines.jobs.score.write_scores", killed_at_scores)
         with pytest.raises(KilledError):
             main(["score", "run.yaml"])
     for lost in ((), (score.STEPS,)):
@@ -189,7 +189,7 @@ def test_a_killed_run_is_closed_by_the_next_whatever_its_process_number(site, mo
     monkeypatch.setattr("pipelines.tracking.run_origin.os.getpid", lambda: 1)
     with monkeypatch.context() as patch:
         patch.setattr("pipelines.tracking.run_origin.socket.gethostname", lambda: "first")
-        patch.setattr("pipelines.tracking.runs._close", lambda *_: None)
+        patch.setattr("pipelines.tracking.run_lifetime._close", lambda *_: None)
         kill_at(patch, "pipelines.tracking.runs.Run.log_step", "score", "run.yaml")
     assert metrics("score")[1] == ["RUNNING"]
     assert main(["score", "run.yaml"]) == 0

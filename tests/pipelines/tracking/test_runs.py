@@ -146,7 +146,7 @@ def test_ranks_above_zero_touch_no_store(
 ) -> None:
     from matplotlib.figure import Figure
 
-    monkeypatch.setattr("pipelines.tracking.runs.rank", lambda: 1)
+    monkeypatch.setattr("pipelines.tracking.run_lifetime.rank", lambda: 1)
     with start_run(local_config, kind="train") as run:
         run.log_epoch(0, {"train_loss": 1.0})
         run.log_metrics({"mae": 1.0})

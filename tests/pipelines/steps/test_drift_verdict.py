@@ -3,7 +3,7 @@
 import pytest
 
 from forecast.config import load_config
-from pipelines.jobs.score import Champion, _findings
+from pipelines.steps.drift_verdict import Champion, _findings
 
 NUMBERS = {"error_ratio": 1.4, "psi_temp": 0.2}
 SEEN = {"mae": 3.0, "coverage_80": 0.72, "count": 500.0}
