@@ -8,36 +8,32 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from forecast.data.windows.windows import WindowIndex
-from forecast.errors import ConfigError, DataError, ForecastError, ModelError, TrackingError
+from forecast.errors import ConfigError, DataError
 from forecast.forecasting.forecast_files import CutoffFolder
-from forecast.forecasting.forecast_table import Provenance, forecast_table, quantile_columns
-from forecast.forecasting.published import SUCCESS, read_success, remove_stale_staging
+from forecast.forecasting.forecast_table import Provenance, forecast_table
+from forecast.forecasting.published import SUCCESS, remove_stale_staging
 from forecast.forecasting.spec import index_at
 from forecast.forecasting.spreadsheet_safe import SAFE
-from forecast.forecasting.stored_forecasts import first_rows, flagged_series
 from forecast.ranks import Group, group
 from forecast.ranks.store import agree
-from forecast.text import decimals_of
 from pipelines.process.alerts import tell
-from pipelines.process.console import progress, say, table
+from pipelines.process.console import progress, say
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
 from pipelines.steps.experiment import config_fingerprint
+from pipelines.steps.forecasting_model import Model, model_now
 from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.known_covariates_template import write_template
 from pipelines.steps.prepared_panel import prepare
 from pipelines.steps.remarks import Remarks
-from pipelines.steps.stand_in import FLAG, VERSION, StandIn
+from pipelines.steps.shown_forecast import show_forecast
 from pipelines.steps.vanished import in_words, vanished
-from pipelines.tracking import champion_bundle
-from pipelines.tracking.last_champion import champion_or_last
-from pipelines.tracking.registry import is_cached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,12 +44,8 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.predictor import Predictor
 
 WINDOWS_AT_ONCE = 4096  # in memory: series of one cutoff, or cutoffs of a few series
-STALE_REGISTRY = "stale_registry"
-SHOWN_SERIES = 4
-SHOWN_STEPS = 24
 
 
 class Job(NamedTuple):
@@ -65,18 +57,6 @@ class Job(NamedTuple):
     provenance: Provenance
     group: Group
     remarks: Remarks
-
-
-class Model(NamedTuple):
-    """What forecasts, and what holds of all its rows."""
-
-    predictor: Predictor
-    horizon: int
-    version: str
-    run_id: str
-    flags: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-    fault: ForecastError | None = None  # why the champion does not forecast
 
 
 def run(
@@ -118,14 +98,8 @@ def run(
             return None
         asked = (cutoff, first, last)
         cutoffs = agree("cutoffs", lambda: _cutoffs(config, panel, asked).tolist())
-        model = _model(config, panel, cutoffs[0])
-        is_newest = cutoff is None and first is None and last is None
-        remarks = Remarks.of(
-            config, panel, freshness=is_newest, horizon=model.horizon, flags=model.flags
-        )
-        if is_newest and model.fault is None and group().rank == 0:
-            lost = vanished(config.work_folder, model.version, panel.series_ids)
-            remarks = remarks.with_lost(lost, in_words(lost))
+        model = model_now(config, panel, cutoffs[0])
+        remarks = _remarks(config, panel, model, is_newest=asked == (None, None, None))
         provenance = Provenance(
             model_version=model.version,
             run_id=model.run_id,
@@ -136,7 +110,7 @@ def run(
         job = Job(config, panel, model, provenance, group(), remarks)
         folders = _write_all(job, cutoffs)
     if job.group.rank == 0:
-        _show(config, folders[-1], written=len(folders))
+        show_forecast(config, folders[-1], written=len(folders))
         for line in (*model.lines, *remarks.lines):
             say(f"{config.name}: {line}", error=True)
     if remarks.freshness is not None:
@@ -147,43 +121,15 @@ def run(
     return None
 
 
-def _model(config: Config, panel: Panel, oldest: int) -> Model:
-    """Return the champion, the last known one where the registry is away, or the stand-in."""
-    answer = agree("champion", lambda: _asked(config))
-    if "fault" in answer:
-        fault = (ModelError if answer["kind"] == ModelError.exit_code else TrackingError)(
-            f"{answer['fault']}; a seasonal naive forecast is written in its place, flagged {FLAG}"
-        )
-        stand_in = StandIn.fit(config, panel, oldest)
-        if stand_in is None:
-            raise type(fault)(answer["fault"])
-        told = (str(fault),) if config.monitor.allow_no_champion else ()
-        return Model(stand_in, config.horizon, VERSION, "", (), told, fault)
-    from forecast.forecasting.forecaster import Forecaster
-
-    version, run_id = answer["version"], answer["run_id"]
-    folder = config.work_folder.absolute() / "bundles" / str(version)
-    if not is_cached(folder, run_id):  # a machine of its own
-        folder = champion_bundle(config, version).path
-    forecaster = Forecaster.load(folder)
-    model = Model(forecaster, forecaster.spec.horizon, str(version), run_id)
-    if not answer["unasked"]:
-        return model
-    line = (
-        f"{answer['unasked']}; version {version}, the last known champion, forecasts in the "
-        f"meantime, flagged {STALE_REGISTRY}"
+def _remarks(config: Config, panel: Panel, model: Model, *, is_newest: bool) -> Remarks:
+    """Return what is to be said about these forecasts: old readings, vanished series, flags."""
+    remarks = Remarks.of(
+        config, panel, freshness=is_newest, horizon=model.horizon, flags=model.flags
     )
-    return model._replace(flags=(STALE_REGISTRY,), lines=(line,))
-
-
-def _asked(config: Config) -> dict[str, Any]:
-    """Return which version is the champion, or why there is none, as plain values."""
-    try:
-        found = champion_or_last(config)
-    except (ModelError, TrackingError) as fault:
-        return {"fault": str(fault), "kind": fault.exit_code}
-    bundle = found.bundle
-    return {"version": bundle.version, "run_id": bundle.run_id, "unasked": found.unasked}
+    if is_newest and model.fault is None and group().rank == 0:
+        lost = vanished(config.work_folder, model.version, panel.series_ids)
+        remarks = remarks.with_lost(lost, in_words(lost))
+    return remarks
 
 
 def _cutoffs(
@@ -219,7 +165,7 @@ def _local_text(config: Config, panel: Panel, index: int) -> str:
 def _write_all(job: Job, cutoffs: Sequence[int]) -> list[Path]:
     """Write every cutoff that is not there yet; return the folders of all, oldest first."""
     folders = {cutoff: _folder(job, cutoff) for cutoff in cutoffs}
-    due = agree("due", lambda: [one for one, folder in folders.items() if not folder.is_done()])
+    due = agree("due", lambda: [at for at, folder in folders.items() if not folder.is_done()])
     if job.model.fault is not None:  # what a champion has written is better
         due = [cutoff for cutoff in due if not (folders[cutoff].path / SUCCESS).exists()]
     if job.group.rank == 0:
@@ -231,12 +177,12 @@ def _write_all(job: Job, cutoffs: Sequence[int]) -> list[Path]:
     at_once = max(1, WINDOWS_AT_ONCE // count)
     for begin in range(0, len(due), at_once):
         some = due[begin : begin + at_once]
-        missing = [one for one in some if not folders[one].has_part()]
-        for one, rows_of_one in zip(missing, _tables(job, missing), strict=True):
-            folders[one].write_part(rows_of_one)
+        missing = [cutoff for cutoff in some if not folders[cutoff].has_part()]
+        for cutoff, tables in zip(missing, _tables(job, missing), strict=True):
+            folders[cutoff].write_part(tables)
         if job.group.rank == 0:
-            for one in some:
-                folders[one].finish(series=count, rows=rows)
+            for cutoff in some:
+                folders[cutoff].finish(series=count, rows=rows)
             if len(due) > at_once:
                 say(f"cutoffs written: {min(begin + at_once, len(due))}/{len(due)}")
     return [folder.path for folder in folders.values()]
@@ -293,38 +239,3 @@ def _forecast(job: Job, cutoffs: list[int], first: int, stop: int) -> pa.Table:
     answer = replace(answer, flag=job.remarks.on(answer.flag, answer.series + first))
     rows = forecast_table(answer, panel, job.provenance)
     return rows if stop > first else rows.slice(0, 0)
-
-
-def _show(config: Config, path: Path, *, written: int) -> None:
-    """Print the newest cutoff's first forecasts as a table and say where the files are."""
-    success = read_success(path)
-    total = success["series"] * len(config.data.targets)
-    rows = first_rows(path, SHOWN_SERIES * (success["rows"] // total))
-    names = list(dict.fromkeys((row["unique_id"], row["target"]) for row in rows))
-    low, high = _outer_levels(rows[0])
-    zone = ZoneInfo(config.data.timezone)
-    digits = decimals_of(row[high] - row[low] if low else abs(row["y_hat"]) / 100 for row in rows)
-    lines: dict[int, list[object]] = {}
-    for row in rows:
-        if row["step"] <= SHOWN_STEPS:
-            stamp = row["ds"].astimezone(zone).strftime("%Y-%m-%d %H:%M")
-            band = f" [{row[low]:z,.{digits}f}, {row[high]:z,.{digits}f}]" if low else ""
-            lines.setdefault(row["step"], [stamp]).append(f"{row['y_hat']:z,.{digits}f}{band}")
-    share = round(100 * (float(high[1:]) - float(low[1:]))) if low else 0
-    title = f"{config.name}: forecast" + (f" with {share} % interval" if low else "")
-    heads = [one if len(config.data.targets) == 1 else f"{one} {what}" for one, what in names]
-    table(title, [f"time ({config.data.timezone})", *heads], list(lines.values()))
-    if total > len(names):
-        say(f"and {total - len(names)} more series")
-    for flag, flagged in flagged_series(path).items():
-        more = f" and {len(flagged) - 5} more" if len(flagged) > 5 else ""
-        say(f"flag {flag}: {', '.join(flagged[:5])}{more}")
-    say(f"wrote {path}" if written == 1 else f"wrote {written} cutoffs up to {path}")
-
-
-def _outer_levels(row: dict[str, object]) -> tuple[str, str]:
-    """Return the columns of the 80 % interval, else of the outermost quantiles; empty if none."""
-    columns = quantile_columns(row)
-    if {"q0.1", "q0.9"} <= set(columns):
-        return "q0.1", "q0.9"
-    return (columns[0], columns[-1]) if len(columns) > 1 else ("", "")
