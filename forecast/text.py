@@ -67,3 +67,17 @@ def counted(count: int, word: str, *verbs: str) -> str:
     """
     plural = word if word.endswith("series") else f"{word}s"
     return " ".join([f"{count:,}", *((word, *verbs[:1]) if count == 1 else (plural, *verbs[1:]))])
+
+
+def bytes_text(size: int) -> str:
+    """Return a number of bytes in the largest unit that it holds one of.
+
+    >>> [bytes_text(size) for size in (12, 3_400, 5_600_000, 78_000_000_000)]
+    ['12 B', '3.4 kB', '5.6 MB', '78 GB']
+    """
+    value, units = float(size), ("B", "kB", "MB", "GB", "TB")
+    for unit in units[:-1]:
+        if value < 1000:
+            return f"{value:.2g} {unit}" if value < 10 else f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.0f} {units[-1]}"

@@ -202,6 +202,22 @@ def verify(config: ConfigPath, overrides: Overrides = None) -> int | None:
 
 
 @app.command()
+def clean(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    forecasts_before: Annotated[
+        str | None, typer.Option(help="Also forecasts with earlier cutoffs, once they are scored.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it.")] = False,  # noqa: FBT002
+) -> None:
+    """List what is no longer needed on disk, and its size; remove it with --yes."""
+    settings = load_config(config, overrides or ())
+    from pipelines.jobs.clean import run
+
+    run(settings, forecasts_before=forecasts_before, is_agreed=yes)
+
+
+@app.command()
 def ui(
     config: ConfigPath,
     overrides: Overrides = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.process.console import say
 from pipelines.process.local_server import HOST, serve_until_stopped
 from pipelines.tracking import open_store
+from pipelines.tracking.moved_store import ARTIFACTS
 from pipelines.tracking.store import ENVIRONMENT, sqlite_path
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(config: Config, *, port: int = 5000) -> int | None:
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
         *("--workers", "1", "--backend-store-uri", store.uri),
-        *("--artifacts-destination", str(path.parent / "mlartifacts")),
+        *("--artifacts-destination", str(path.parent / ARTIFACTS)),
         *("--uvicorn-opts", "--log-level warning"),
     ]
     return serve_until_stopped(

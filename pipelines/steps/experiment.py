@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,7 @@ def keep_run(folder: Path, run_id: str, panel: Panel) -> None:
 
 
 CLOSING = ".closing-"
+_TRAINING = re.compile(rf"({re.escape(CLOSING)})?[0-9a-f]{{12}}")
 
 
 def close_training(folder: Path) -> None:
@@ -100,8 +102,22 @@ def close_training(folder: Path) -> None:
 
 
 def trainings(config: Config) -> list[Path]:
-    """Return the folders of trainings that are not over."""
-    return sorted((config.work_folder / "checkpoints").glob("*/"))
+    """Return the folders of trainings that are not over; one of another name is not ours."""
+    folders = sorted((config.work_folder / "checkpoints").glob("*/"))
+    return [folder for folder in folders if _TRAINING.fullmatch(folder.name)]
+
+
+def stale_trainings(config: Config, panel: Panel) -> list[Path]:
+    """Return folders of trainings that were over, or that other readings were for."""
+    stale = []
+    for folder in trainings(config):
+        if folder.name.startswith(CLOSING):
+            stale.append(folder)
+            continue
+        with suppress(OSError, ValueError):
+            if read_object(folder / RUN).get("data_fingerprint") != panel.fingerprint:
+                stale.append(folder)
+    return stale
 
 
 def remove_stale_trainings(config: Config, panel: Panel) -> None:
@@ -111,13 +127,11 @@ def remove_stale_trainings(config: Config, panel: Panel) -> None:
     """
     if rank() != 0:
         return
-    for folder in trainings(config):
+    for folder in stale_trainings(config, panel):
         if folder.name.startswith(CLOSING):
             shutil.rmtree(folder, ignore_errors=True)
-            continue
-        with suppress(OSError, ValueError):
-            if read_object(folder / RUN).get("data_fingerprint") != panel.fingerprint:
-                close_training(folder)
+        else:
+            close_training(folder)
 
 
 def fit_config(

@@ -36,12 +36,11 @@ def update(
     from forecast.forecasting.published import SUCCESS
     from forecast.forecasting.stored_forecasts import read_forecasts
 
-    settled = newest - pd.Timedelta(seconds=duration_s(config.monitor.window))
-    settled -= config.horizon * pd.Timedelta(seconds=duration_s(config.data.frequency))
+    settled = settled_at(config, newest)
     known = set() if old is None else set(old["cutoff"])
     found = []
-    for folder in sorted(config.output_folder.glob("cutoff=*")):
-        cutoff = _cutoff_of(folder)
+    for folder in cutoff_folders(config):
+        cutoff = cutoff_of(folder)
         is_due = cutoff < newest and (cutoff >= settled or cutoff not in known)
         if is_due and (folder / SUCCESS).exists() and _is_whole(config, folder):
             found.append(score_forecasts(read_forecasts(folder).to_pandas(), panel))
@@ -58,7 +57,7 @@ def _is_whole(config: Config, folder: Path) -> bool:
 
     faults = forecast_faults(folder)
     if faults:
-        cutoff = f"{_cutoff_of(folder):%Y-%m-%dT%H:%MZ}"
+        cutoff = f"{cutoff_of(folder):%Y-%m-%dT%H:%MZ}"
         say(
             f"ALERT {config.name}: {folder}: {'; '.join(faults)}; not scored; written again by "
             f"`forecast predict {config.path} --cutoff {cutoff}`",
@@ -67,8 +66,28 @@ def _is_whole(config: Config, folder: Path) -> bool:
     return not faults
 
 
-def _cutoff_of(folder: Path) -> pd.Timestamp:
-    """Return the time in a folder's name, `cutoff=2013-12-30T23-00Z`."""
+def settled_at(config: Config, newest: pd.Timestamp) -> pd.Timestamp:
+    """Return the cutoff before which scores stay as they are, by the newest reading.
+
+    Later ones are scored again each time, since readings may arrive late (`monitor.window`).
+    """
+    settled = newest - pd.Timedelta(seconds=duration_s(config.monitor.window))
+    return settled - config.horizon * pd.Timedelta(seconds=duration_s(config.data.frequency))
+
+
+def cutoff_folders(config: Config) -> list[Path]:
+    """Return the folders of published forecasts, the oldest first."""
+    return sorted(config.output_folder.glob("cutoff=*"))
+
+
+def cutoff_of(folder: Path) -> pd.Timestamp:
+    """Return the time in a folder's name, `cutoff=2013-12-30T23-00Z`.
+
+    Raises
+    ------
+    DataError
+        The name holds none.
+    """
     day, _, clock = folder.name.removeprefix("cutoff=").removesuffix("Z").partition("T")
     try:
         return pd.Timestamp(f"{day}T{clock.replace('-', ':')}", tz="UTC")

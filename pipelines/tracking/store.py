@@ -21,6 +21,7 @@ from forecast.errors import ForecastError, TrackingError
 from forecast.redaction import login_of, redact
 from forecast.whole_files import draft_of, set_aside, sync_folder
 from pipelines.process.console import say
+from pipelines.tracking.moved_store import ARTIFACTS, follow_move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,8 @@ def open_store(config: Config) -> Store:
     with tracking_faults(uri), _creation_lock(path):
         if path is not None and not _is_whole(path):
             _make(path)
+        elif path is not None:
+            follow_move(path)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         client = mlflow.MlflowClient(uri, uri)
@@ -215,7 +218,7 @@ def _make(path: Path) -> None:
     draft = draft_of(path)
     _remove(draft)
     try:
-        SqlAlchemyStore(f"sqlite:///{draft}", str(path.parent / "mlartifacts")).engine.dispose()
+        SqlAlchemyStore(f"sqlite:///{draft}", str(path.parent / ARTIFACTS)).engine.dispose()
         draft.replace(path)
     except BaseException:
         _remove(draft)
@@ -232,7 +235,7 @@ def _experiment(client: Any, config: Config, path: Path | None) -> str:
     name = config.tracking.experiment or config.name
     found = client.get_experiment_by_name(name)
     if found is None:
-        artifacts = None if path is None else str(path.parent / "mlartifacts")
+        artifacts = None if path is None else str(path.parent / ARTIFACTS)
         return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
