@@ -33,15 +33,15 @@ def backtest(config: Config, checkpoints: Path) -> tuple[dict[str, Scores], floa
     """Train and read the test part; return the scores and the best dev error."""
     from forecast.training.allocator import keep_freed_memory
     from pipelines.jobs.evaluate import Subject, evaluate
-    from pipelines.steps.experiment import fit_config, split_of
+    from pipelines.steps.experiment import experiment_of, fit_config
     from pipelines.steps.prepared_panel import prepare
 
     keep_freed_memory()
     panel = prepare(config)
-    split = split_of(config, panel)
-    fitted = fit_config(config, panel, split, folder=checkpoints, on_epoch=lambda *_: None)
+    experiment = experiment_of(config, panel)
+    fitted = fit_config(experiment, folder=checkpoints, on_epoch=lambda *_: None)
     subject = Subject(fitted.forecaster, f"seed {config.training.seed}")
-    findings = evaluate(config, panel, split, subject, split.test)
+    findings = evaluate(experiment, subject, experiment.split.test)
     return findings.scores, fitted.fit.best_score
 
 

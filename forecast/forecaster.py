@@ -19,12 +19,13 @@ from forecast.data.panel.frame_times import FrameTimes
 from forecast.data.panel.from_frame import panel_by_rules
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.frame_backtest import FrameBacktest, backtest_windows
+from forecast.forecasting.experiment import Experiment
 from forecast.forecasting.forecast_table import quantile_columns
 from forecast.forecasting.forecaster import Forecaster as Trained
 from forecast.forecasting.from_config import panel_spec
 from forecast.training.allocator import keep_freed_memory
-from forecast.training.experiment import Experiment
 from forecast.training.fit import nothing
+from forecast.training.fit_experiment import fit_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -190,7 +191,7 @@ class Forecaster:
         return backtest_windows(
             self.config,
             panel,
-            lambda *parts: _fit(Experiment(*parts), nothing).final,
+            lambda experiment: _fit(experiment, nothing).final,
             windows=windows,
             step=step,
             refit=refit,
@@ -261,7 +262,7 @@ def _fit(experiment: Experiment, on_epoch: Callable[[int, dict[str, float]], Non
     """Train in a temporary folder; the config is stored in the model."""
     keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
-        fitted = experiment.fit(Path(folder), on_epoch=on_epoch)
+        fitted = fit_experiment(experiment, Path(folder), on_epoch=on_epoch)
     origin = {"config": experiment.config.resolved()}
     return replace(fitted, forecaster=replace(fitted.final, origin=origin), refitted=None)
 

@@ -17,7 +17,7 @@ from forecast.config import Config
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
 from forecast.forecasting.forecaster import Forecaster
-from pipelines.steps.experiment import fit_config, split_of, with_context
+from pipelines.steps.experiment import experiment_of, fit_config
 
 from .scores import LEVELS, Truth, coverage, mase, seasonal_naive, truth_of, wql
 from .tasks import Task, evaluation_windows, read_panel, window_count
@@ -63,13 +63,12 @@ def run(
     if is_trial:
         panel = before(panel, window_count(task, panel) * task.horizon)
     config = config_of(task, panel, (f"training.threads={threads}", *overrides))
-    config = with_context(config, panel)
     index = evaluation_windows(task, panel)
     truth = truth_of(task, panel, index)
-    split = split_of(config, panel)
+    experiment = experiment_of(config, panel)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit_config(config, panel, split, folder=Path(folder), on_epoch=lambda *_: None)
+        fitted = fit_config(experiment, folder=Path(folder), on_epoch=lambda *_: None)
     trained = time.perf_counter()
     forecaster = fitted.final
     entry = delivered(truth, forecaster.predict(panel, index))

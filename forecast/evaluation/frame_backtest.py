@@ -15,6 +15,7 @@ from forecast.data.windows.windows import WindowIndex
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.backtest import Backtest, run_backtest, score_table
 from forecast.evaluation.beside import MODEL, simple_forecasts
+from forecast.forecasting.experiment import Experiment
 from forecast.forecasting.forecast_table import Provenance, forecast_table
 from forecast.forecasting.from_config import split_of
 
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.forecasting.forecaster import Forecaster
 
-    Fit = Callable[[Config, Panel, Split], Forecaster]
+    Fit = Callable[[Experiment], Forecaster]
 
 SHOWN = ("mae", "rmse", "mase", "crps", "coverage_80", "count")
 
@@ -83,7 +83,7 @@ def backtest_windows(
             f"windows and step must be at least 1, found {windows} windows, {stride} steps apart"
         )
     stop = int((panel.start + panel.observed_end(targets_only=True)).max())
-    split = _held_out(config, panel, (windows - 1) * stride + config.horizon)
+    experiment = _held_out(config, panel, (windows - 1) * stride + config.horizon)
     index = rolling_origins(
         panel,
         horizon=config.horizon,
@@ -93,25 +93,25 @@ def backtest_windows(
     )
     if not len(index.series):
         raise DataError("no series has readings behind one of the backtest's cutoffs")
-    model = _Refitting(config, fit, stop) if refit else fit(config, panel, split)
+    model = _Refitting(config, fit, stop) if refit else fit(experiment)
     backtest = run_backtest(
         panel,
         index,
-        {MODEL: model, **simple_forecasts(config, panel, split)},
+        {MODEL: model, **simple_forecasts(experiment)},
         horizon=config.horizon,
         season=config.season,
-        train_end=split.train_end,
+        train_end=experiment.split.train_end,
     )
     frame: pd.DataFrame = forecast_table(backtest.forecasts[MODEL], panel, Provenance()).to_pandas()
     frame.insert(5, "y", np.swapaxes(backtest.actual, 1, 2).ravel())
     return FrameBacktest(frame, backtest)
 
 
-def _held_out(config: Config, panel: Panel, steps: int) -> Split:
-    """Return the config's split with the newest `steps` (two horizons at least) as its test."""
+def _held_out(config: Config, panel: Panel, steps: int) -> Experiment:
+    """Return the experiment with the newest `steps` (two horizons at least) as its test."""
     parts = {"test": max(steps, 2 * config.horizon), "scheme": "chronological"}
     split = config.split.model_copy(update=parts)
-    return split_of(config.model_copy(update={"split": split}), panel)
+    return Experiment(config, panel, split_of(config.model_copy(update={"split": split}), panel))
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,7 @@ class _Refitting:
         parts, rows = [], []
         for step in np.unique(first_step):
             own = np.flatnonzero(first_step == step)
-            split = _held_out(self.config, panel, self.stop - int(step))
-            model = self.fit(self.config, panel, split)
+            model = self.fit(_held_out(self.config, panel, self.stop - int(step)))
             some = WindowIndex(index.series[own], index.cutoff[own])
             parts.append(model.predict(panel, some, batch_size=batch_size))
             rows.append(own)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from forecast.config import Config
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
+    from forecast.forecasting.experiment import Experiment
     from forecast.forecasting.forecaster import Forecaster
     from forecast.forecasting.spec import Spec
 
@@ -34,21 +34,19 @@ LARGE = 0.2  # of what the weights have seen, from which on "auto" refits
 LEARNED = ("train", "calibration", "dev")
 
 
-def is_due(config: Config, split: Split) -> bool:
+def is_due(experiment: Experiment) -> bool:
     """Say whether the config asks for a refit of a forecaster trained on this split."""
-    if config.training.refit != "auto":
-        return config.training.refit == "always"
-    steps = {part: int(np.diff(split.spans[part]).sum()) for part in LEARNED}
+    asked, spans = experiment.config.training.refit, experiment.split.spans
+    if asked != "auto":
+        return asked == "always"
+    steps = {part: int(np.diff(spans[part]).sum()) for part in LEARNED}
     return steps["calibration"] + steps["dev"] > LARGE * steps["train"]
 
 
 def refitted(
     fitted: Fitted,
-    panel: Panel,
-    split: Split,
-    spec: Spec,
+    experiment: Experiment,
     *,
-    config: Config,
     folder: Path,
     start: Forecaster | None = None,
 ) -> Fitted:
@@ -64,8 +62,9 @@ def refitted(
     start
         Whose weights the first training started from.
     """
+    config, panel, split = experiment.config, experiment.panel, experiment.split
+    spec, training = experiment.spec, config.training
     whole = _joined(panel, split, spec, stride=config.windows.stride)
-    training = config.training
     fresh, _ = starting(panel, whole, spec, model=config.model, seed=training.seed, start=start)
     dev = thin(split.dev, most=max(1, DEV_SEQUENCES // len(spec.targets)))
     objective = objective_of(config.objective.metric, panel, split, spec)

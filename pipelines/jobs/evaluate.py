@@ -18,7 +18,7 @@ from pipelines.pages.evaluation_page import Findings, figures_of, page_of
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.process.moments import grid_index
-from pipelines.steps.experiment import split_of, with_context
+from pipelines.steps.experiment import experiment_of
 from pipelines.steps.freshness import cutoff_now
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import champion_bundle, start_run
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forecast.config import Config
-    from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.data.windows.windows import WindowIndex
     from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.experiment import Experiment
     from forecast.forecasting.forecaster import Forecaster
 
 MOST_WINDOWS = 2_000  # of a part, evenly spaced: enough to compare its error with the other parts'
@@ -82,12 +81,12 @@ def run(
     """
     with run_lock(config.work_folder, "evaluate", file="evaluate.lock"):
         panel = prepare(config)
-        config = with_context(config, panel)
-        split = split_of(config, panel)
-        index = _affordable(config, _origins(config, panel, split, (days, first, last)))
+        experiment = experiment_of(config, panel)
+        config = experiment.config
+        index = _affordable(config, _origins(experiment, (days, first, last)))
         subject = _subject(config, version, bundle)
-        _warn_of_seen(split, panel, index)
-        findings = evaluate(config, panel, split, subject, index)
+        _warn_of_seen(experiment, index)
+        findings = evaluate(experiment, subject, index)
         _show(config, findings)
         folder = config.work_folder / "evaluation"
         _record(config, findings, folder)
@@ -95,16 +94,15 @@ def run(
     return None
 
 
-def evaluate(
-    config: Config, panel: Panel, split: Split, subject: Subject, index: WindowIndex
-) -> Findings:
+def evaluate(experiment: Experiment, subject: Subject, index: WindowIndex) -> Findings:
     """Return the backtest with the errors of all parts and the worst windows."""
     from forecast.data.windows.windows import thin
     from forecast.evaluation.backtest import run_backtest, score_table
     from forecast.evaluation.beside import simple_forecasts
     from forecast.evaluation.diagnosis import PARTS, worst_windows
 
-    predictors = simple_forecasts(config, panel, split)
+    config, panel, split = experiment.config, experiment.panel, experiment.split
+    predictors = simple_forecasts(experiment)
 
     def backtest(windows: WindowIndex, names: tuple[str, ...]) -> Backtest:
         beside = {name: predictors[name] for name in names}
@@ -152,17 +150,15 @@ def _subject(config: Config, version: str | None, bundle: Path | None) -> Subjec
 
 
 def _origins(
-    config: Config,
-    panel: Panel,
-    split: Split,
-    asked: tuple[int | None, str | None, str | None],
+    experiment: Experiment, asked: tuple[int | None, str | None, str | None]
 ) -> WindowIndex:
     """Return the requested windows: the test part, the newest days, or a span of cutoffs."""
     from forecast.data.windows.splits import rolling_origins
 
     days, first, last = asked
     if days is None and first is None and last is None:
-        return split.test
+        return experiment.split.test
+    config, panel = experiment.config, experiment.panel
     if days is not None and (first or last):
         raise ConfigError("--days and --from/--to exclude each other; give one of them")
     if days is not None and days < 1:
@@ -182,10 +178,10 @@ def _origins(
     return index
 
 
-def _warn_of_seen(split: Split, panel: Panel, index: WindowIndex) -> None:
+def _warn_of_seen(experiment: Experiment, index: WindowIndex) -> None:
     """Print how many of the windows the model or its choices may have been fitted on."""
-    stop = int(split.spans["test"][:, 0].min())
-    seen = int((panel.start[index.series] + index.cutoff < stop).sum())
+    stop = int(experiment.split.spans["test"][:, 0].min())
+    seen = int((experiment.panel.start[index.series] + index.cutoff < stop).sum())
     if seen:
         say(
             f"warning: {seen} of {len(index.series)} windows forecast readings before the test "

@@ -24,11 +24,11 @@ from pipelines.steps.experiment import (
     checkpoint_folder,
     close_training,
     config_fingerprint,
+    experiment_of,
     fit_config,
     keep_run,
     kept_run,
     remove_stale_trainings,
-    split_of,
     trainings,
     with_context,
 )
@@ -47,8 +47,8 @@ from pipelines.tracking import (
 if TYPE_CHECKING:
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.experiment import Experiment
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run, Version
 
@@ -144,36 +144,27 @@ def _with_holdout(config: Config) -> Config:
 
 def _challenge(config: Config, panel: Panel, champion: Champion, reasons: list[str]) -> None:
     """Train the challenger in its own MLflow run and let the gate decide."""
-    split = split_of(config, panel)
+    experiment = experiment_of(config, panel)
     purpose = f"retrain against {champion.bundle.version}"
     folder = checkpoint_folder(config, panel, purpose)
     start = champion.forecaster if config.retrain.init == "champion" else None
     with start_run(config, kind="retrain", run_id=kept_run(folder)) as tracked:
         keep_run(folder, tracked.run_id, panel)
-        fitted = fit_config(
-            config, panel, split, folder=folder, on_epoch=tracked.log_epoch, start=start
-        )
+        fitted = fit_config(experiment, folder=folder, on_epoch=tracked.log_epoch, start=start)
         if rank() == 0:
             if fitted.fit.resumed_epoch:
                 tracked.log_missing(fitted.fit.history)
             tracked.set_tags({"trigger": "; ".join(reasons)})
-            _judge(config, panel, split, champion, fitted=fitted, tracked=tracked)
+            _judge(experiment, champion, fitted=fitted, tracked=tracked)
     if rank() == 0:
         close_training(folder)
 
 
-def _judge(
-    config: Config,
-    panel: Panel,
-    split: Split,
-    champion: Champion,
-    *,
-    fitted: Fitted,
-    tracked: Run,
-) -> None:
+def _judge(experiment: Experiment, champion: Champion, *, fitted: Fitted, tracked: Run) -> None:
     """Score both models on the holdout, register the challenger, decide, and record the reason."""
+    config, panel = experiment.config, experiment.panel
     models = {MODEL: fitted.final, INCUMBENT: champion.forecaster}
-    backtest = backtest_of(config, panel, split, models, split.test)
+    backtest = backtest_of(experiment, models, experiment.split.test)
     scores = scores_of(backtest)
     numbers = {f"{who}_{key}": own[key] for who, own in _named(scores).items() for key in own}
     # Under the names that `train` gives them, against which live forecasts are judged.
@@ -183,10 +174,10 @@ def _judge(
         {"data_fingerprint": panel.fingerprint, "config_fingerprint": config_fingerprint(config)}
     )
     log_figures(fitted, backtest, tracked)
-    version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
+    version = register(experiment, fitted=fitted, tracked=tracked, numbers=numbers)
     set_alias(config, CHALLENGER, version.number)
     decision = judge(config, backtest, champion=INCUMBENT, challenger=MODEL)
-    _report(config, panel, split, backtest, champion)
+    _report(experiment, backtest, champion)
     _settle(config, version, champion, decision, tracked)
 
 
@@ -217,14 +208,13 @@ def _settle(
         say(f"retrain: version {champion.bundle.version} stays champion")
 
 
-def _report(
-    config: Config, panel: Panel, split: Split, backtest: Backtest, champion: Champion
-) -> None:
+def _report(experiment: Experiment, backtest: Backtest, champion: Champion) -> None:
     """Print both models' scores and what was compared."""
+    config, panel = experiment.config, experiment.panel
     scores = scores_of(backtest)
     keys = list(dict.fromkeys((config.objective.metric, *config.objective.constraints, *SHOWN)))
     rows = [[who, *(own.get(key, math.nan) for key in keys)] for who, own in _named(scores).items()]
-    first, stop = split.spans["test"][0]
+    first, stop = experiment.split.spans["test"][0]
     begin, end = instant_text(panel, int(first)), instant_text(panel, int(stop) - 1)
     title = f"{config.name}: {counted(len(backtest.index.series), 'window')} from {begin} to {end}"
     table(title, ["forecast", *keys], rows)

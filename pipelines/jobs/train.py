@@ -20,12 +20,11 @@ from pipelines.steps.experiment import (
     checkpoint_folder,
     close_training,
     config_fingerprint,
+    experiment_of,
     fit_config,
     keep_run,
     kept_run,
     remove_stale_trainings,
-    split_of,
-    with_context,
 )
 from pipelines.steps.gate import Decision, judge
 from pipelines.steps.prepared_panel import prepare
@@ -47,8 +46,8 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.experiment import Experiment
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run
 
@@ -74,26 +73,27 @@ def run(config: Config) -> int | None:
     keep_freed_memory()
     with run_lock(config.work_folder, "train"):
         panel = prepare(config)
-        config = with_context(config, panel)
-        split = split_of(config, panel)
+        experiment = experiment_of(config, panel)
+        config = experiment.config
         folder = checkpoint_folder(config, panel)
         remove_stale_trainings(config, panel)
         with start_run(config, kind="train", run_id=kept_run(folder)) as tracked:
             keep_run(folder, tracked.run_id, panel)
-            fitted = fit_config(config, panel, split, folder=folder, on_epoch=tracked.log_epoch)
+            fitted = fit_config(experiment, folder=folder, on_epoch=tracked.log_epoch)
             if rank() == 0:
                 if fitted.fit.resumed_epoch:
                     tracked.log_missing(fitted.fit.history)
-                _finish(config, panel, split, fitted, tracked)
+                _finish(experiment, fitted, tracked)
         if rank() == 0:
             close_training(folder)
     return None
 
 
-def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked: Run) -> None:
+def _finish(experiment: Experiment, fitted: Fitted, tracked: Run) -> None:
     """Score on dev, read test once, record, register, report."""
-    dev = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
-    test = backtest_of(config, panel, split, {MODEL: fitted.final}, split.test)
+    config, panel, split = experiment.config, experiment.panel, experiment.split
+    dev = backtest_of(experiment, {MODEL: fitted.forecaster}, split.dev)
+    test = backtest_of(experiment, {MODEL: fitted.final}, split.test)
     dev_scores, test_scores = scores_of(dev), scores_of(test)
     numbers = numbers_of(fitted, dev_scores, test_scores)
     finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
@@ -103,7 +103,7 @@ def _finish(config: Config, panel: Panel, split: Split, fitted: Fitted, tracked:
     )
     tracked.describe(_in_words(config, test_scores))
     log_figures(fitted, test, tracked)
-    version = register(config, panel, split, fitted=fitted, tracked=tracked, numbers=numbers)
+    version = register(experiment, fitted=fitted, tracked=tracked, numbers=numbers)
     _report(config, test_scores, fitted)
     broken = config.objective.violations(dev_scores[MODEL])
     decision = _decision(config, panel, test, broken, version)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from forecast.forecasting import from_config
+from forecast.forecasting.experiment import Experiment
 from forecast.ranks import rank
 from forecast.whole_files import read_object, write_whole
 from pipelines.process.console import is_terminal, progress, say
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 
 RUN = "run.json"  # in a checkpoint folder: the MLflow run of the training
+
+
+def experiment_of(config: Config, panel: Panel) -> Experiment:
+    """Divide the panel as the config says; print what is shortened, enlarged or too small."""
+    config = with_context(config, panel)
+    return Experiment(config, panel, split_of(config, panel))
 
 
 def split_of(config: Config, panel: Panel) -> Split:
@@ -135,9 +142,7 @@ def remove_stale_trainings(config: Config, panel: Panel) -> None:
 
 
 def fit_config(
-    config: Config,
-    panel: Panel,
-    split: Split,
+    experiment: Experiment,
     *,
     folder: Path,
     on_epoch: Callable[[int, dict[str, float]], None],
@@ -151,14 +156,14 @@ def fit_config(
         As `fit_forecaster`.
     """
     from forecast.training.checkpoints import mend
-    from forecast.training.experiment import Experiment
+    from forecast.training.fit_experiment import fit_experiment
     from forecast.training.recipe import sizes_of
 
-    training = config.training
+    config, training = experiment.config, experiment.config.training
     sizes = sizes_of(
         training,
-        windows=len(split.train.series),
-        targets=len(panel.targets),
+        windows=len(experiment.split.train.series),
+        targets=len(experiment.panel.targets),
         horizon=config.horizon,
     )
     steps = training.epochs * sizes.steps_per_epoch
@@ -176,9 +181,8 @@ def fit_config(
         for line in mend(folder):
             say(line, error=True)
     with progress(f"training {config.name}, steps", steps) as done:
-        return Experiment(config, panel, split).fit(
-            folder, start=start, on_epoch=tell, on_step=done if is_terminal() else None
-        )
+        on_step = done if is_terminal() else None
+        return fit_experiment(experiment, folder, start=start, on_epoch=tell, on_step=on_step)
 
 
 def history_frame(panel: Panel, cutoff: int, *, steps: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from forecast.config.objective import Objective
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.beside import MODEL
-from forecast.forecasting.from_config import split_of, with_context
+from forecast.forecasting.experiment import Experiment
 from pipelines.process.console import say
 from pipelines.steps.experiment import checkpoint_folder, close_training, fit_config, keep_run
 from pipelines.steps.search import Drawn, Settings, own_settings, search_lock, with_settings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from forecast.config import Config
     from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run
 
@@ -106,12 +105,12 @@ def _fit_trial(
     """Return the score on dev and the constraints that are broken, in words."""
     import optuna
 
-    from forecast.training.experiment import Experiment
+    from forecast.training.fit_experiment import fit_experiment
 
     panel, metric = search.panel, config.objective.metric
     training = config.training.model_copy(update={"refit": "never"})  # dev is what is asked here
-    config = with_context(config.model_copy(update={"training": training}), panel)
-    split = split_of(config, panel)
+    experiment = Experiment.of(config.model_copy(update={"training": training}), panel)
+    config = experiment.config
     folder = checkpoint_folder(config, panel, "tune")
 
     def on_epoch(epoch: int, numbers: dict[str, float]) -> None:
@@ -125,18 +124,18 @@ def _fit_trial(
     begun = time.monotonic()
     try:
         if search.is_alone:
-            fitted = fit_config(config, panel, split, folder=folder, on_epoch=on_epoch)
+            fitted = fit_config(experiment, folder=folder, on_epoch=on_epoch)
         else:
-            fitted = Experiment(config, panel, split).fit(folder, on_epoch=on_epoch)
+            fitted = fit_experiment(experiment, folder, on_epoch=on_epoch)
     except optuna.TrialPruned:
         close_training(folder)
         raise
     if fitted.fit.resumed_epoch:
         tracked.log_missing(fitted.fit.history)
     minutes = _minutes(fitted, time.monotonic() - begun)
-    backtest = backtest_of(config, panel, split, {MODEL: fitted.forecaster}, split.dev)
+    backtest = backtest_of(experiment, {MODEL: fitted.forecaster}, experiment.split.dev)
     scores = scores_of(backtest)[MODEL]
-    costs = _costs(config, panel, split, fitted) | {"minutes": minutes}
+    costs = _costs(experiment, fitted) | {"minutes": minutes}
     finite = {f"dev_{k}": v for k, v in scores.items() if math.isfinite(v)}
     tracked.log_metrics(finite | costs, after=len(fitted.fit.history))
     close_training(folder)
@@ -157,18 +156,18 @@ def _minutes(fitted: Fitted, seconds: float) -> float:
     return seconds / 60 * max(1, epochs) / here
 
 
-def _costs(config: Config, panel: Panel, split: Split, fitted: Fitted) -> dict[str, float]:
+def _costs(experiment: Experiment, fitted: Fitted) -> dict[str, float]:
     """Measure milliseconds to forecast one window (median), and megabytes of the bundle."""
     from forecast.data.windows.windows import thin
 
-    window = thin(split.dev, most=1)
+    panel, window = experiment.panel, thin(experiment.split.dev, most=1)
     fitted.forecaster.predict(panel, window)  # the first one pays for what is loaded and kept
     taken = []
     for _ in range(TIMED):
         begun = time.perf_counter()
         fitted.forecaster.predict(panel, window)
         taken.append((time.perf_counter() - begun) * 1000)
-    with tempfile.TemporaryDirectory(dir=config.work_folder) as folder:
+    with tempfile.TemporaryDirectory(dir=experiment.config.work_folder) as folder:
         fitted.forecaster.save(Path(folder) / "bundle")
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     return {"latency_ms": statistics.median(taken), "bundle_mb": size / 1e6}

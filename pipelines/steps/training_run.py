@@ -14,33 +14,27 @@ from pipelines.steps.freshness import cutoff_now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from forecast.config import Config
-    from forecast.data.panel import Panel
-    from forecast.data.windows.splits import Split
     from forecast.data.windows.windows import WindowIndex
     from forecast.evaluation.backtest import Backtest
+    from forecast.forecasting.experiment import Experiment
     from forecast.forecasting.forecaster import Forecaster
     from forecast.training.fitting import Fitted
     from pipelines.tracking import Run, Version
 
 
 def backtest_of(
-    config: Config,
-    panel: Panel,
-    split: Split,
-    forecasters: Mapping[str, Forecaster],
-    index: WindowIndex,
+    experiment: Experiment, forecasters: Mapping[str, Forecaster], index: WindowIndex
 ) -> Backtest:
     """Forecast the same windows with models, persistence and the seasonal naive."""
     from forecast.evaluation.backtest import run_backtest
 
     return run_backtest(
-        panel,
+        experiment.panel,
         index,
-        {**forecasters, **naive_forecasts(config, panel, split)},
-        horizon=config.horizon,
-        season=config.season,
-        train_end=split.train_end,
+        {**forecasters, **naive_forecasts(experiment)},
+        horizon=experiment.config.horizon,
+        season=experiment.config.season,
+        train_end=experiment.split.train_end,
     )
 
 
@@ -83,16 +77,11 @@ def log_figures(fitted: Fitted, test: Backtest, tracked: Run) -> None:
 
 
 def register(
-    config: Config,
-    panel: Panel,
-    split: Split,
-    *,
-    fitted: Fitted,
-    tracked: Run,
-    numbers: dict[str, float],
+    experiment: Experiment, *, fitted: Fitted, tracked: Run, numbers: dict[str, float]
 ) -> Version:
     """Save the bundle, log it as a model and register it."""
-    learned = max(int(split.spans[part].max()) for part in ("train", "calibration", "dev")) - 1
+    config, panel, spans = experiment.config, experiment.panel, experiment.split.spans
+    learned = max(int(spans[part].max()) for part in ("train", "calibration", "dev")) - 1
     origin = {
         "data_until": instant_text(panel, cutoff_now(config, panel)),
         "learned_until": instant_text(panel, learned),

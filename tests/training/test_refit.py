@@ -1,11 +1,14 @@
 """A refit learns from calibration and dev too, and from nothing later."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from forecast.config import Config
+from forecast.forecasting.experiment import Experiment
 from forecast.training import refit
-from forecast.training.experiment import Experiment
+from forecast.training.fit_experiment import fit_experiment
 from tests.tiny import tiny_panel
 
 
@@ -36,7 +39,7 @@ def weights(forecaster):
 def test_a_refit_learns_what_was_held_back_and_nothing_of_test(tmp_path):
     panel = tiny_panel()
     whole = Experiment.of(config(), panel)
-    fitted = whole.fit(tmp_path / "a")
+    fitted = fit_experiment(whole, tmp_path / "a")
     first, last = fitted.forecaster, fitted.refitted
     assert last is fitted.final is not first
     start = int(panel.start[0])
@@ -47,35 +50,35 @@ def test_a_refit_learns_what_was_held_back_and_nothing_of_test(tmp_path):
     assert torch.equal(last.network.model.trust, first.network.model.trust)
     assert not torch.equal(last.network.model.linear.weight, first.network.model.linear.weight)
     panel.values[540:600] = panel.values[1140:1200] = 1e9  # test, of both series
-    poisoned = Experiment(whole.config, panel, whole.split).fit(tmp_path / "b").final
+    poisoned = fit_experiment(whole, tmp_path / "b").final
     assert all(torch.equal(a, weights(last)[name]) for name, a in weights(poisoned).items())
 
 
 def test_a_refit_is_due_where_much_is_held_back_or_as_asked():
     panel = tiny_panel()
-    split = Experiment.of(config(), panel).split  # 60 and 60 beside 420 steps
-    assert refit.is_due(config(), split)
-    assert not refit.is_due(config(refit="never"), split)
+    experiment = Experiment.of(config(), panel)  # 60 and 60 beside 420 steps
+    assert refit.is_due(experiment)
+    assert not refit.is_due(replace(experiment, config=config(refit="never")))
     more = tiny_panel(3000)
     small = {"train": 0.9, "dev": 0.05, "test": 0.05, "calibration": 0.05}
     long = config().model_copy(update={"split": config().split.model_copy(update=small)})
-    split = Experiment.of(long, more).split
-    assert not refit.is_due(long, split)
-    assert refit.is_due(config(refit="always"), split)
+    experiment = Experiment.of(long, more)
+    assert not refit.is_due(experiment)
+    assert refit.is_due(replace(experiment, config=config(refit="always")))
 
 
 def test_a_refit_that_does_dev_no_good_is_undone(tmp_path, monkeypatch):
     scores = iter([1.0, 1.5])
     monkeypatch.setattr(refit, "_score", lambda *_: next(scores))
-    fitted = Experiment.of(config(), tiny_panel()).fit(tmp_path)
+    fitted = fit_experiment(Experiment.of(config(), tiny_panel()), tmp_path)
     assert fitted.final is fitted.forecaster
     assert fitted.notes == ("the refit on dev is undone: dev mae 1.5 after, 1 before",)
 
 
 def test_an_interrupted_refit_goes_on_and_ends_with_the_same_weights(tmp_path):
     experiment = Experiment.of(config(), tiny_panel())
-    found = experiment.fit(tmp_path).final
-    again = experiment.fit(tmp_path).final  # everything is there: nothing is trained
+    found = fit_experiment(experiment, tmp_path).final
+    again = fit_experiment(experiment, tmp_path).final  # everything is there: nothing is trained
     assert all(torch.equal(a, weights(again)[name]) for name, a in weights(found).items())
 
 
