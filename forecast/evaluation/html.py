@@ -48,11 +48,23 @@ class Section:
 
 def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """Return the page as HTML, with every text escaped."""
-    body = "\n".join(_section(section) for section in sections)
+    return document(title, lead, "\n".join(_section(section) for section in sections))
+
+
+def document(title: str, lead: str, body: str, *, style: str = "") -> str:
+    """Return a page around a body that is HTML already, in the style that all pages share.
+
+    Parameters
+    ----------
+    title, lead
+        Texts, which are escaped.
+    style
+        CSS that only this page needs.
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<title>{html.escape(title)}</title><style>{STYLE}{style}</style></head>\n"
         f'<body><h1>{html.escape(title)}</h1><p class="lead">{html.escape(lead)}</p>\n'
         f"{body}\n</body></html>\n"
     )

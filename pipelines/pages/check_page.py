@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.evaluation.html import document
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -19,18 +21,11 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 70
 MOST_SERIES = 6
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
-  color: #1d2733; background: #fff; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem;
-  border-bottom: 1px solid #d9e0e7; }
-td.count { text-align: right; font-variant-numeric: tabular-nums; }
-.error { color: #a4161a; font-weight: 600; } .warning { color: #8a5a00; font-weight: 600; }
-.note { color: #44617b; } code { font-size: 90%; } h2 { margin-top: 2rem; }
-figure { margin: .5rem 0; } figcaption { font-size: 90%; color: #44617b; }
-@media (prefers-color-scheme: dark) { body { color: #e5ebf1; background: #12171d; }
-  th, td { border-color: #2c3742; } .error { color: #ff8a8d; } .warning { color: #f0b95a; }
-  .note, figcaption { color: #9db4c8; } }
+.findings td,.findings th{text-align:left;vertical-align:top;white-space:normal}
+.findings td.count{text-align:right}
+.error{color:#a4161a;font-weight:600}.warning{color:#8a5a00;font-weight:600}
+.note{color:var(--soft)}code{font-size:90%}
+@media(prefers-color-scheme:dark){.error{color:#ff8a8d}.warning{color:#f0b95a}}
 """
 
 
@@ -55,13 +50,9 @@ def write_page(path: Path, name: str, findings: Sequence[Finding], panel: Panel)
         for channel in range(len(panel.channels))
         for series in chosen
     ]
-    title = f"{escape(name)}: findings"
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{_table(findings)}"
-        f"<h2>Values</h2>{''.join(plots)}</body></html>\n"
-    )
+    body = f"{_table(findings)}<h2>Values</h2>{''.join(plots)}"
+    lead = "What the check found, the worst first"
+    page = document(f"{name}: findings", lead, body, style=STYLE)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 
@@ -81,7 +72,10 @@ def _table(findings: Sequence[Finding]) -> str:
         f"<td><code>{escape(finding.setting)}</code></td></tr>"
         for finding in findings
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return (
+        f'<div class="wide"><table class="findings"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
 def _plot(panel: Panel, series: int, channel: int) -> str:

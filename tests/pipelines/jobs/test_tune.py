@@ -10,6 +10,7 @@ import pytest
 
 from forecast.config import Config, load_config
 from forecast.errors import DataError, ModelError
+from forecast.forecasting.experiment import Experiment
 from pipelines.jobs import tune
 from pipelines.steps import search, search_trial, search_workers
 from pipelines.steps.prepared_panel import prepare
@@ -247,8 +248,8 @@ def test_a_trial_behind_the_others_is_given_up(
 def test_readings_that_serve_no_trial_end_the_search(
     waves: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(config: Config, *_, **__):
-        if config.model.cell == "gru":
+    def fails(experiment: Experiment, **_):
+        if experiment.config.model.cell == "gru":
             raise DataError("no window is left to train on")
         raise ModelError("the loss is no number")
 
