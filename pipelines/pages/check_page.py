@@ -22,9 +22,9 @@ WIDTH, HEIGHT = 640, 70
 MOST_SERIES = 6
 STYLE = """
 .findings td,.findings th{text-align:left;vertical-align:top;white-space:normal}
-.findings td.count{text-align:right}
+.findings td.count{text-align:right}.findings td:nth-child(5){min-width:20rem}
 .error{color:#a4161a;font-weight:600}.warning{color:#8a5a00;font-weight:600}
-.note{color:var(--soft)}code{font-size:90%}
+.note{color:var(--soft)}code{font-size:90%}svg{max-width:100%;height:auto}
 @media(prefers-color-scheme:dark){.error{color:#ff8a8d}.warning{color:#f0b95a}}
 """
 

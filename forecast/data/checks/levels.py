@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.checks.finding import Finding, Level, short, stamp
-from forecast.data.checks.occurrences import ByChannel, Occurrences
+from forecast.data.checks.occurrences import ByChannel, Occurrences, noted
 from forecast.data.checks.runs import equal_runs, true_runs
 from forecast.data.panel import Panel
 from forecast.text import counted
@@ -210,56 +210,51 @@ def _blank_findings(blank: Occurrences, gap_steps: int) -> Iterator[Finding]:
 def _column_findings(panel: Panel, constant: ByChannel, empty: ByChannel) -> Iterator[Finding]:
     """Yield constant and empty columns; a target without values anywhere is an error."""
     total = len(panel.series_ids)
-    for name, found in constant.items():
-        if found.series:
-            yield found.finding(
-                "warning",
-                "constant",
-                f"one value only in {found.series:,} of {total:,} series",
-                column=name,
-                setting="leave the column or these series out",
-            )
-    for name, found in empty.items():
-        if found.series:
-            level: Level = "error" if found.series == total and name in panel.targets else "warning"
-            yield found.finding(
-                level,
-                "empty",
-                f"no value at all in {found.series:,} of {total:,} series",
-                column=name,
-                setting="leave the column or these series out",
-            )
+    for name, found in noted(constant):
+        yield found.finding(
+            "warning",
+            "constant",
+            f"one value only in {found.series:,} of {total:,} series",
+            column=name,
+            setting="leave the column or these series out",
+        )
+    for name, found in noted(empty):
+        level: Level = "error" if found.series == total and name in panel.targets else "warning"
+        yield found.finding(
+            level,
+            "empty",
+            f"no value at all in {found.series:,} of {total:,} series",
+            column=name,
+            setting="leave the column or these series out",
+        )
 
 
 def _value_findings(stuck: ByChannel, sudden: ByChannel, breaks: ByChannel) -> Iterator[Finding]:
     """Yield stuck, sudden and rescaled values."""
-    for name, found in stuck.items():
-        if found.series:
-            yield found.finding(
-                "note",
-                "stuck",
-                f"{counted(found.count, 'step', 'repeats', 'repeat')} one value "
-                f"in {counted(found.runs, 'long run')}; the longest has "
-                f"{counted(int(found.worst), 'step')} from {found.worst_at}",
-                column=name,
-            )
-    for name, found in sudden.items():
-        if found.series:
-            yield found.finding(
-                "warning",
-                "sudden",
-                f"{counted(found.count, 'value')} far from both neighbours; the largest, "
-                f"{found.worst_at}, is {found.worst:.0f} times the usual distance from its "
-                "neighbours",
-                column=name,
-                setting="data.limits",
-            )
-    for name, found in breaks.items():
-        if found.series:
-            yield found.finding(
-                "warning",
-                "unit_break",
-                f"level and spread change by one factor in {found.series:,} series, "
-                f"{found.worst:.3g} at {found.worst_at}: another unit?",
-                column=name,
-            )
+    for name, found in noted(stuck):
+        yield found.finding(
+            "note",
+            "stuck",
+            f"{counted(found.count, 'step', 'repeats', 'repeat')} one value "
+            f"in {counted(found.runs, 'long run')}; the longest has "
+            f"{counted(int(found.worst), 'step')} from {found.worst_at}",
+            column=name,
+        )
+    for name, found in noted(sudden):
+        yield found.finding(
+            "warning",
+            "sudden",
+            f"{counted(found.count, 'value')} far from both neighbours; the largest, "
+            f"{found.worst_at}, is {found.worst:.0f} times the usual distance from its "
+            "neighbours",
+            column=name,
+            setting="data.limits",
+        )
+    for name, found in noted(breaks):
+        yield found.finding(
+            "warning",
+            "unit_break",
+            f"level and spread change by one factor in {found.series:,} series, "
+            f"{found.worst:.3g} at {found.worst_at}: another unit?",
+            column=name,
+        )

@@ -1,6 +1,7 @@
 """Occurrences of one kind of finding, accumulated over the series of a panel."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from forecast.data.checks.finding import Finding, Level
@@ -46,3 +47,8 @@ class Occurrences:
 
 ByChannel = defaultdict[str, Occurrences]
 """Occurrences of one kind of finding, by channel."""
+
+
+def noted(by_channel: ByChannel) -> Iterator[tuple[str, Occurrences]]:
+    """Yield the channels in which there was something to note."""
+    return ((name, found) for name, found in by_channel.items() if found.series)

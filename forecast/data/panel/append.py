@@ -16,7 +16,7 @@ import numpy as np
 from forecast.data.chunk import CannotAppendError
 from forecast.data.grid import DAY_NS
 from forecast.data.panel.aggregate import Cells, Readings, by_row_and_time, first_conflict, to_cells
-from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches, unwritable
+from forecast.data.panel.build import SPARE_SHARE, save_tail, stretches
 from forecast.data.panel.collect import Intake, Layout, spare_rows
 from forecast.data.panel.spill_file import Spill
 from forecast.data.panel.store import (
@@ -25,7 +25,7 @@ from forecast.data.panel.store import (
     new_files,
     open_panel,
     read_meta,
-    remove_leftovers,
+    whole_or_nothing,
     work_folder,
 )
 from forecast.data.strays import FAR_DAYS
@@ -73,7 +73,7 @@ def append_panel(
         raise CannotAppendError("the panel holds vintages")
     if spec.difference:
         raise CannotAppendError("growth is counted from the first reading of running totals")
-    try:
+    with whole_or_nothing(folder):
         files = new_files(folder)
         with work_folder(folder, files) as work:
             intake = Intake(Spill(work / "readings", len(spec.channels)), spec)
@@ -86,12 +86,6 @@ def append_panel(
         longer = _longer(panel, intake, source, layout, change.occupied)
         longer = replace(longer, fingerprint=fingerprint)
         commit(folder, describe(longer, layout.rows, kept, states))
-    except OSError as error:
-        remove_leftovers(folder)
-        raise unwritable(folder, error) from error
-    except BaseException:
-        remove_leftovers(folder)
-        raise
     return open_panel(folder)
 
 

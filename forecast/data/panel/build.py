@@ -21,11 +21,11 @@ from forecast.data.panel.store import (
     describe,
     new_files,
     open_panel,
-    remove_leftovers,
+    unwritable,
+    whole_or_nothing,
     work_folder,
 )
 from forecast.data.panel.writer import StretchWriter
-from forecast.errors import DataError
 
 if TYPE_CHECKING:
     import os
@@ -70,28 +70,21 @@ def build_panel(
         files = new_files(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
-    try:
-        with work_folder(folder, files) as work:
-            intake = Intake(Spill(work / "readings", len(spec.channels)), spec)
-            for chunk in source:
-                intake.add(chunk)
-            layout = intake.layout(source.series_ids.names, SPARE_SHARE)
-            writer = StretchWriter(folder, files, spec, layout, source.series_ids.names)
-            try:
-                for stretch, slab in stretches(intake.spill, layout):
-                    writer.write(stretch, slab)
-            finally:
-                writer.close()
-            if spec.difference:
-                _take_differences(writer, intake)
-            meta = _describe(writer, intake, source, fingerprint)
-            commit(folder, meta | {"source": states})
-    except OSError as error:
-        remove_leftovers(folder)
-        raise unwritable(folder, error) from error
-    except BaseException:
-        remove_leftovers(folder)
-        raise
+    with whole_or_nothing(folder), work_folder(folder, files) as work:
+        intake = Intake(Spill(work / "readings", len(spec.channels)), spec)
+        for chunk in source:
+            intake.add(chunk)
+        layout = intake.layout(source.series_ids.names, SPARE_SHARE)
+        writer = StretchWriter(folder, files, spec, layout, source.series_ids.names)
+        try:
+            for stretch, slab in stretches(intake.spill, layout):
+                writer.write(stretch, slab)
+        finally:
+            writer.close()
+        if spec.difference:
+            _take_differences(writer, intake)
+        meta = _describe(writer, intake, source, fingerprint)
+        commit(folder, meta | {"source": states})
     return open_panel(folder)
 
 
@@ -103,14 +96,6 @@ def _take_differences(writer: StretchWriter, intake: Intake) -> None:
     for name, count in zip(spec.difference, falls, strict=True):
         if count:
             intake.account[f"fallen:{name}"] = count
-
-
-def unwritable(folder: Path, error: OSError) -> DataError:
-    """Return the fault of a panel that cannot be written."""
-    return DataError(
-        f"{folder}: the panel cannot be written ({error}); free space or choose another folder "
-        "with data.panel"
-    )
 
 
 def stretches(spill: Spill, layout: Layout) -> Iterator[tuple[range, Slab | None]]:

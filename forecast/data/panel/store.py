@@ -123,6 +123,33 @@ def is_tidy(folder: Path, meta: Mapping[str, Any]) -> bool:
     return not has_leftovers(folder, _names(meta))
 
 
+@contextmanager
+def whole_or_nothing(folder: Path) -> Iterator[None]:
+    """Remove what was begun in a panel's folder where the block fails; a full disk is told as such.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        remove_leftovers(folder)
+        raise unwritable(folder, error) from error
+    except BaseException:
+        remove_leftovers(folder)
+        raise
+
+
+def unwritable(folder: Path, error: OSError) -> DataError:
+    """Return the fault of a panel that cannot be written."""
+    return DataError(
+        f"{folder}: the panel cannot be written ({error}); free space or choose another folder "
+        "with data.panel"
+    )
+
+
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove what a killed run left in a panel's folder; only while no other run writes there."""
     folder = Path(path)
