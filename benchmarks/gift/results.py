@@ -54,7 +54,7 @@ def circumstances() -> Entry:
 
 
 def store(folder: Path, task: str, entry: Entry) -> None:
-    """Add one result to the folder's `results.json` and write `RESULTS.md` anew."""
+    """Add one result to the folder's `results.json` and write `RESULTS.md` again."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     with path.with_suffix(".lock").open("w") as lock:

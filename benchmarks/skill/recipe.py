@@ -182,7 +182,7 @@ def train(job: Job) -> Trained:
 def refitted(
     job: Job, chosen: Model, windows: Windows, train_index: WindowIndex, dev: WindowIndex
 ) -> Model:
-    """Train anew on train and dev, as many steps as before, everything chosen as before."""
+    """Train again on train and dev, as many steps as before, everything chosen as before."""
     whole = WindowIndex(
         *(np.concatenate(pair) for pair in zip(train_index, job.index("dev"), strict=True))
     )

@@ -42,7 +42,7 @@ def circumstances() -> Entry:
 
 
 def store(path: Path, row: str, column: str, seed: str, entry: Entry) -> None:
-    """Add one result to the file and write the table anew."""
+    """Add one result to the file and write the table again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

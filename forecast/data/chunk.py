@@ -18,7 +18,7 @@ MISSING_TIME = np.iinfo(np.int64).min
 
 
 SCHEMA = 2
-"""Of a panel on disk: another number, and a panel is built anew."""
+"""Of a panel on disk: another number, and a panel is built again."""
 
 
 class CannotAppendError(Exception):

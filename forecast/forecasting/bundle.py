@@ -97,12 +97,12 @@ def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if len(payload) != expected["bytes"]:
         raise ModelError(
             f"{path}: {len(payload)} bytes where {MANIFEST} says {expected['bytes']}; "
-            "the file is truncated: copy the bundle again or train anew"
+            "the file is truncated: copy the bundle again or train again"
         )
     if hashlib.sha256(payload).hexdigest() != expected["sha256"]:
         raise ModelError(
             f"{path}: its checksum is not the one in {MANIFEST}; "
-            "the file was altered: copy the bundle again or train anew"
+            "the file was altered: copy the bundle again or train again"
         )
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -110,7 +110,7 @@ def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         return manifest, load(payload)
     except SafetensorError as error:
-        raise ModelError(f"{path}: not a safetensors file ({error}); train anew") from error
+        raise ModelError(f"{path}: not a safetensors file ({error}); train again") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ModelError(
             f"{path}: not valid JSON ({error}); the file is truncated: "
-            "copy the bundle again or train anew"
+            "copy the bundle again or train again"
         ) from error
     if not isinstance(manifest, dict) or "schema_version" not in manifest:
         raise ModelError(f"{path}: no schema_version; this is not the JSON of a bundle")
@@ -148,9 +148,9 @@ def migrate(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ModelError(
             f"{path}: schema_version {version}, this program reads up to {SCHEMA_VERSION}; "
-            "upgrade lstm-forecast, or train anew with this version"
+            "upgrade lstm-forecast, or train again with this version"
         )
-    raise ModelError(f"{path}: schema_version {version!r} is unknown to this program; train anew")
+    raise ModelError(f"{path}: schema_version {version!r} is unknown to this program; train again")
 
 
 def _bytes(path: Path) -> bytes:

@@ -237,7 +237,7 @@ class Forecaster:
             calibration = None if found is None else Calibration.from_json(found)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{folder}: the bundle's parts do not fit together ({error}); train anew"
+                f"{folder}: the bundle's parts do not fit together ({error}); train again"
             ) from error
         return cls(
             network=network.eval().requires_grad_(requires_grad=False),

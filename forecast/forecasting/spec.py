@@ -110,7 +110,7 @@ class Spec:
         ]
         if wrong:
             raise ModelError(
-                "the model does not fit the data: " + "; ".join(wrong) + "; train it anew"
+                "the model does not fit the data: " + "; ".join(wrong) + "; train it again"
             )
 
     def clip(self, values: NDArray[np.float32], *, axis: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Tells the C library to keep freed memory for the next training step.
 
 A training step frees and asks again for the same few hundred megabytes. glibc hands such blocks
-back to the kernel and every page is faulted in anew: about 40 % of the time of an LSTM step on
+back to the kernel and every page is faulted in again: about 40 % of the time of an LSTM step on
 a CPU. Three settings, made once at the start of a process, keep the pages.
 """
 

@@ -161,7 +161,7 @@ def _damaged(folder: Path) -> list[Path]:
 def _set_aside(path: Path, found: Kept | None) -> str:
     aside = set_aside(path)
     onward = (
-        "the training begins anew"
+        "the training starts again"
         if found is None
         else f"the training goes on after epoch {len(found.history)}"
     )

@@ -41,7 +41,7 @@ class ScaledWindows:
         self.network, self.windows, self.index = network, windows, index
 
     def __iter__(self) -> Iterator[WindowTensors]:
-        """Gather anew."""
+        """Gather again."""
         for batch in batches(self.windows, self.index, batch_size=1024):
             yield self.network.scaled(batch)
 

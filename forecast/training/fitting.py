@@ -46,7 +46,7 @@ class Fitted:
     notes
         Lines for a person: what could not be fitted.
     refitted
-        The same, trained anew on calibration and dev as well; None where that was not asked for.
+        The same, trained again on calibration and dev as well; None where that was not asked for.
     """
 
     forecaster: Forecaster

@@ -1,4 +1,4 @@
-"""Trains anew on all that was held back from the weights, once every choice is made.
+"""Trains again on all that was held back from the weights, once every choice is made.
 
 Calibration and dev are the newest readings before test. Where they are a large part of all, weights
 that have seen them forecast better; the number of epochs is the one that was best without them.

@@ -181,7 +181,7 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\..*")
             warnings.filterwarnings("ignore", message="Grad strides do not match bucket view")
-            # a column more for the shutter: the weights are put together anew, a few microseconds
+            # a column more for the shutter: the weights are put together again, a few microseconds
             warnings.filterwarnings("ignore", message="RNN module weights are not part of single")
             yield
     finally:

@@ -104,8 +104,8 @@ def _state(config: Config) -> Iterator[Fault]:
 def _databases(config: Config) -> Iterator[Fault]:
     store = sqlite_path(tracking_uri(config))
     heals = {
-        config.work_folder / "tune.sqlite": "forecast tune begins the search anew",
-        config.work_folder / "ledger.sqlite": "forecast schedule run begins anew from now",
+        config.work_folder / "tune.sqlite": "forecast tune starts a new search",
+        config.work_folder / "ledger.sqlite": "forecast schedule run starts again from now",
     }
     if store is not None:
         heals[store] = "put a copy from before in its place"

@@ -61,7 +61,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             aside = set_aside(path)
             say(
-                f"{path}: damaged ({error}); moved to {aside.name}, the schedule begins anew from "
+                f"{path}: damaged ({error}); moved to {aside.name}, the schedule starts again from "
                 "now: runs missed before are not made up for",
                 error=True,
             )

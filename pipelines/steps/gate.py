@@ -46,7 +46,7 @@ def read_findings(work_folder: Path, version: int) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        say(f"{path}: damaged ({error}); the next `forecast score` writes it anew", error=True)
+        say(f"{path}: damaged ({error}); the next `forecast score` writes it again", error=True)
         return []
 
 

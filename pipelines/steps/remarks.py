@@ -82,7 +82,7 @@ class Remarks:
             flags = [*flags, f"horizon:{horizon}"]
             lines.append(
                 f"windows.horizon is {config.horizon} steps and the model forecasts {horizon}: "
-                "these are what is written, flagged; train anew"
+                "these are what is written, flagged; train again"
             )
         for flag in flags:
             marks = join_flags(marks, flag)

@@ -121,7 +121,10 @@ def read_scores(path: Path) -> pd.DataFrame | None:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         aside = set_aside(path)
-        say(f"{path}: damaged ({error}); moved to {aside.name}, all is scored anew", error=True)
+        say(
+            f"{path}: damaged ({error}); moved to {aside.name}, everything is scored again",
+            error=True,
+        )
         return None
 
 

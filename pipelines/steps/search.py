@@ -266,7 +266,7 @@ def _open_or_make(path: Path, make: Callable[[], Study]) -> Study:
         except (SQLAlchemyError, RuntimeError, AssertionError) as error:
             first = str(error).strip().split("\n")[0]
             aside = set_aside(path)
-            say(f"{path}: damaged ({first}); moved to {aside.name}, the search begins anew")
+            say(f"{path}: damaged ({first}); moved to {aside.name}, a new search begins")
     draft = draft_of(path)
     for left in (draft, draft.with_name(f"{draft.name}-journal")):
         left.unlink(missing_ok=True)

@@ -39,5 +39,5 @@ def in_words(lost: list[str]) -> str | None:
     more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
     return (
         f"vanished: no forecast for {', '.join(map(repr, lost[:SHOWN]))}{more}, forecast before "
-        "and no longer in the tables; put their rows back, or train anew without them"
+        "and no longer in the tables; put their rows back, or train again without them"
     )

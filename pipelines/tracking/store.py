@@ -207,7 +207,7 @@ def _is_whole(path: Path) -> bool:
     if tables - {"alembic_version", "sqlite_sequence"} and not tables & {"runs", "experiments"}:
         raise TrackingError(f"{path}: another program's database; set tracking.uri to another file")
     aside = set_aside(path)
-    say(f"{path}: cut short while being made, it holds no runs; moved to {aside.name}, made anew")
+    say(f"{path}: cut short while being made, it holds no runs; moved to {aside.name}, made again")
     return False
 
 

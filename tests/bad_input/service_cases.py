@@ -121,7 +121,7 @@ MODEL_CASES = [
     Case(
         "other-target-than-trained",
         4,
-        ("does not fit the data", "y", "wind", "train it anew"),
+        ("does not fit the data", "y", "wind", "train it again"),
         trained=True,
         config={"targets: [y]\n  covariates: {past: [wind]}": "targets: [wind]"},
         args=PREDICT,
@@ -130,7 +130,7 @@ MODEL_CASES = [
     Case(
         "other-frequency-than-trained",
         4,
-        ("does not fit the data", "2h", "train it anew"),
+        ("does not fit the data", "2h", "train it again"),
         trained=True,
         config={"frequency: 1h": "frequency: 2h"},
         args=PREDICT,

@@ -1,7 +1,7 @@
 """Committed forecasts of every kind, cell and head, which a refactor must reproduce.
 
 Weights follow from the parameters' order and shapes alone, not from the random generator.
-`python -m tests.models.test_golden` writes the file anew, after a change that is meant.
+`python -m tests.models.test_golden` writes the file again, after a change that is meant.
 """
 
 import json

@@ -154,6 +154,6 @@ def test_a_damaged_table_of_scores_is_set_aside_and_made_anew(config, capsys):
     whole = path.read_bytes()
     path.write_bytes(b"not parquet")
     score.run(config)
-    assert "scores.parquet.damaged, all is scored anew" in capsys.readouterr().err
+    assert "scores.parquet.damaged, everything is scored again" in capsys.readouterr().err
     assert path.read_bytes() == whole
     path.with_name("scores.parquet.damaged").unlink()
