@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import pandas as pd
 
 from forecast.config.duration import count_steps, duration_s, is_business, months_of, parts_of
 from forecast.errors import ConfigError
@@ -104,6 +103,8 @@ class Grid:
         """Wall-clock nanoseconds (as if UTC) of each instant."""
         if self.timezone == "UTC":
             return time_ns
+        import pandas as pd
+
         stamps = pd.DatetimeIndex(time_ns.view("M8[ns]")).tz_localize("UTC")
         wall = stamps.tz_convert(self.timezone).tz_localize(None)
         return wall.to_numpy("M8[ns]").view(np.int64)
@@ -164,6 +165,8 @@ class Grid:
         """UTC nanoseconds of wall-clock nanoseconds."""
         if self.timezone == "UTC":
             return clock
+        import pandas as pd
+
         flat = pd.DatetimeIndex(clock.reshape(-1).view("M8[ns]"))
         first = np.ones(len(flat), dtype=bool)  # the first of two midnights (summer time)
         aware = flat.tz_localize(self.timezone, ambiguous=first, nonexistent="shift_forward")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from forecast.data.chunk import SeriesIds
 from forecast.data.panel import (
@@ -237,7 +236,7 @@ def _print_account(panel: Panel) -> None:
         name, time = panel.strays[0]
         say(
             f"prepare: {counted(stray, 'reading')} years from all others set aside, the first of "
-            f"series {name!r} at {minute_text(pd.Timestamp(time, tz='UTC'))}"
+            f"series {name!r} at {_minute(time)}"
         )
     for key, count in account.items():
         what, _, channel = key.partition(":")
@@ -264,10 +263,14 @@ def _print_tables(panel: Panel, tables: Reader | Joined) -> None:
 def _size(panel: Panel) -> str:
     ends = panel.start + panel.length - 1
     first, last = (
-        minute_text(pd.Timestamp(int(panel.grid.time(step.reshape(1))[0]), tz="UTC"))
+        _minute(int(panel.grid.time(step.reshape(1))[0]))
         for step in (panel.start.min(), ends.max())
     )
     return (
         f"{len(panel.series_ids):,} series, {int(panel.length.sum()):,} steps of "
         f"{panel.grid.frequency}, {first} to {last}"
     )
+
+
+def _minute(time_ns: int) -> str:
+    return minute_text(datetime.fromtimestamp(time_ns // 1_000_000_000, UTC))

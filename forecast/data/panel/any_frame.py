@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
 
 def joined(frame: Any, future: Any) -> pd.DataFrame:
@@ -26,6 +27,8 @@ def joined(frame: Any, future: Any) -> pd.DataFrame:
     DataError
         When one is not a table.
     """
+    import pandas as pd
+
     parts = [_pandas(part) for part in (frame, future) if part is not None]
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
@@ -39,6 +42,8 @@ def static_rows(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame | Non
 
 
 def _pandas(frame: Any) -> pd.DataFrame:
+    import pandas as pd
+
     if isinstance(frame, pd.DataFrame):
         return frame
     if hasattr(frame, "__arrow_c_stream__"):

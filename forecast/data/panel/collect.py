@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from forecast.data.chunk import MISSING_TIME, Chunk
 from forecast.data.panel.running_totals import FirstTotals
@@ -216,6 +215,8 @@ class Intake:
     def _require_sane(self, length: NDArray[np.int64], names: list[str]) -> None:
         if int(length.sum()) <= ROOM + ROOM_PER_READING * self.spill.rows:
             return
+        import pandas as pd
+
         worst = int(np.argmax(length))
         first, last = (pd.Timestamp(int(t[worst]), tz="UTC") for t in (self.first, self.last))
         raise DataError(

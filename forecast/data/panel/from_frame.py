@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from forecast.data.chunk import MISSING_TIME, Chunk
 from forecast.data.grid import Grid
@@ -24,6 +23,7 @@ from forecast.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
 
@@ -78,6 +78,8 @@ def panel_by_rules(
 
     Parameters and errors as of `panel_from_frame`.
     """
+    import pandas as pd
+
     _require(frame, [timestamp, *spec.channels, *([available_at] if available_at else [])])
     ids = frame[series].astype(str) if series in frame else pd.Series("series", frame.index)
     codes, names = pd.factorize(ids)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from forecast.data.panel.aggregate import (
     Cells,
@@ -101,6 +100,8 @@ class StretchWriter:
         return to_cells(readings, self.spec.rules, self.spec.duplicates)
 
     def _conflict_text(self, count: int, row: int, time: int) -> str:
+        import pandas as pd
+
         series = self._used[np.searchsorted(self._first, row, side="right") - 1]
         return (
             f"series {self.names[series]!r}: readings of {pd.Timestamp(time, tz='UTC')} differ "

@@ -5,52 +5,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from forecast.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from forecast.data.grid import Grid
 
 _DAY_NS = 86_400_000_000_000
+Wall = NDArray[np.datetime64]  # local times in nanoseconds
 
 
-def _day_fraction(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    clock: NDArray[np.int64] = wall.to_numpy("M8[ns]").view(np.int64)
-    return np.mod(clock, _DAY_NS).astype(np.float64) / _DAY_NS
+def _since(wall: Wall, unit: str) -> NDArray[np.float64]:
+    """Days since the beginning of the month ("M") or year ("Y")."""
+    begin = wall.astype(f"M8[{unit}]").astype("M8[D]")
+    return np.asarray(wall.astype("M8[D]") - begin, np.float64)
 
 
-def _hour_fraction(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _days_in(wall: Wall, unit: str) -> NDArray[np.float64]:
+    begin = wall.astype(f"M8[{unit}]")
+    return np.asarray((begin + 1).astype("M8[D]") - begin.astype("M8[D]"), np.float64)
+
+
+def _weekday(wall: Wall) -> NDArray[np.int64]:
+    """Monday is 0; 1970 began with a Thursday."""
+    return (wall.astype("M8[D]").astype(np.int64) + 3) % 7
+
+
+def _day_fraction(wall: Wall) -> NDArray[np.float64]:
+    return np.mod(wall.astype(np.int64), _DAY_NS).astype(np.float64) / _DAY_NS
+
+
+def _hour_fraction(wall: Wall) -> NDArray[np.float64]:
     return _day_fraction(wall) * 24.0 % 1.0
 
 
-def _of_week(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    return np.asarray(wall.day_of_week) / 7.0
+def _of_week(wall: Wall) -> NDArray[np.float64]:
+    return _weekday(wall) / 7.0
 
 
-def _of_month(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    day, days = (np.asarray(x, dtype=np.float64) for x in (wall.day, wall.days_in_month))
-    return (day - 1.0) / days
+def _of_month(wall: Wall) -> NDArray[np.float64]:
+    return _since(wall, "M") / _days_in(wall, "M")
 
 
-def _of_year(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    days = np.where(wall.is_leap_year, 366, 365)
-    return (np.asarray(wall.day_of_year) - 1) / days
+def _of_year(wall: Wall) -> NDArray[np.float64]:
+    return _since(wall, "Y") / _days_in(wall, "Y")
 
 
-def _month(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    return (np.asarray(wall.month) - 1) / 12.0
+def _month(wall: Wall) -> NDArray[np.float64]:
+    return (wall.astype("M8[M]").astype(np.int64) % 12) / 12.0
 
 
-def _week(wall: pd.DatetimeIndex) -> NDArray[np.float64]:
-    return (wall.isocalendar()["week"].to_numpy(np.float64) - 1) / 52.1775
+def _week(wall: Wall) -> NDArray[np.float64]:
+    """Phase of the ISO week, which is of the year that its Thursday is in."""
+    thursday: Wall = wall.astype("M8[D]") + (3 - _weekday(wall)).astype("m8[D]")
+    return _since(thursday, "Y") // 7 / 52.1775
 
 
-_CYCLES: dict[str, Callable[[pd.DatetimeIndex], NDArray[np.float64]]] = {
+_CYCLES: dict[str, Callable[[Wall], NDArray[np.float64]]] = {
     "minute_of_hour": _hour_fraction,
     "hour_of_day": _day_fraction,
     "day_of_week": _of_week,
@@ -97,7 +111,7 @@ def calendar_table(
     names = calendar_names(features, holidays)
     table = np.empty((count, len(names)), dtype=np.float32)
     time = grid.time(np.arange(first, first + count, dtype=np.int64))
-    wall = pd.DatetimeIndex(grid.local(time).view("M8[ns]"))
+    wall = grid.local(time).view("M8[ns]")
     column = 0
     for feature in features:
         if feature in _CYCLES:
@@ -106,21 +120,22 @@ def calendar_table(
             column += 2
         else:
             is_weekend = feature == "is_weekend"
-            table[:, column] = wall.day_of_week >= 5 if is_weekend else _is_holiday(wall, holidays)
+            table[:, column] = _weekday(wall) >= 5 if is_weekend else _is_holiday(wall, holidays)
             column += 1
     return table
 
 
-def _is_holiday(wall: pd.DatetimeIndex, place: str | None) -> NDArray[np.bool_]:
+def _is_holiday(wall: Wall, place: str | None) -> NDArray[np.bool_]:
     import holidays as public
 
     country, _, subdivision = str(place).partition("-")
-    years = range(int(wall[0].year), int(wall[-1].year) + 1) if len(wall) else range(0)
+    years = wall[[0, -1]].astype("M8[Y]").astype(int) + 1970 if len(wall) else [0, -1]
     try:
-        table = public.country_holidays(country, subdiv=subdivision or None, years=years)
+        table = public.country_holidays(
+            country, subdiv=subdivision or None, years=range(years[0], years[1] + 1)
+        )
     except NotImplementedError as error:
         raise ConfigError(
             f"holidays {place!r}: {error}; write a country code such as US, or US-NY"
         ) from error
-    dates = pd.DatetimeIndex(sorted(table)).to_numpy("M8[D]")
-    return np.isin(wall.to_numpy("M8[D]"), dates)
+    return np.isin(wall.astype("M8[D]"), np.array(sorted(table), "M8[D]"))

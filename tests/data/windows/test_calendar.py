@@ -61,3 +61,29 @@ def test_what_is_no_feature_or_place_is_refused():
         calendar_names(["is_holiday"])
     with pytest.raises(ConfigError, match="'XX'"):
         table("2024-01-01T00:00Z", 2, ["is_holiday"], holidays="XX")
+
+
+def test_every_feature_is_that_of_pandas_to_the_last_bit():
+    """The whole calendar of 1900 to 2200, whose ISO weeks and leap years differ."""
+    count = 301 * 365
+    first = int((np.datetime64("1900-01-01") - np.datetime64("1970-01-01")).astype(int))
+    features = [name for name in FEATURES if name != "is_holiday"]
+    found = calendar_table(Grid("1d"), first, count, features)
+    wall = pd.date_range("1900-01-01", periods=count)
+    days = np.where(wall.is_leap_year, 366, 365)
+    phase = {
+        "minute_of_hour": np.zeros(count),
+        "hour_of_day": np.zeros(count),
+        "day_of_week": wall.day_of_week / 7.0,
+        "day_of_month": (wall.day - 1.0) / wall.days_in_month,
+        "day_of_year": (wall.day_of_year - 1) / days,
+        "week_of_year": (wall.isocalendar().week.to_numpy(float) - 1) / 52.1775,
+        "month_of_year": (wall.month - 1) / 12.0,
+    }
+    for column, name in enumerate(calendar_names(features)):
+        of = name.rpartition("_")[0]
+        wave = {"_sin": np.sin, "_cos": np.cos}.get(name[-4:])
+        expected = (
+            wall.day_of_week >= 5 if wave is None else wave(2 * np.pi * np.asarray(phase[of]))
+        )
+        np.testing.assert_array_equal(found[:, column], np.asarray(expected, np.float32), name)
