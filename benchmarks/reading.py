@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from forecast.config import load_config
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
-from forecast.forecasting.from_config import panel_spec
 
 ROOT = Path(__file__).parents[1]
 ROWS = 2_075_259

@@ -17,12 +17,12 @@ from forecast.data.grid import Grid
 from forecast.data.panel.any_frame import joined, static_rows
 from forecast.data.panel.frame_times import FrameTimes
 from forecast.data.panel.from_frame import panel_by_rules
+from forecast.data.panel.rules import panel_spec
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.frame_backtest import FrameBacktest, backtest_windows
 from forecast.forecasting.experiment import Experiment
 from forecast.forecasting.forecast_table import quantile_columns
 from forecast.forecasting.forecaster import Forecaster as Trained
-from forecast.forecasting.from_config import panel_spec
 from forecast.training.allocator import keep_freed_memory
 from forecast.training.fit import nothing
 from forecast.training.fit_experiment import fit_experiment

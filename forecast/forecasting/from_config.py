@@ -1,37 +1,16 @@
-"""From a config to the rules of its panel, its windows, and what a forecaster expects."""
+"""From a config to its windows, and to what a forecaster expects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forecast.data.grid import Grid
-from forecast.data.panel import PanelSpec
 from forecast.data.windows.splits import split_windows
 from forecast.forecasting.spec import Spec
 
 if TYPE_CHECKING:
     from forecast.config import Config
-    from forecast.config.data import Data
     from forecast.data.panel import Panel
     from forecast.data.windows.splits import Split
-
-
-def panel_spec(data: Data) -> PanelSpec:
-    """Return what the `data` section says of the panel."""
-    covariates = data.covariates
-    channels = data.targets + covariates.past + covariates.known
-    # Codes have no mean; of a running total, the newest counts.
-    labels = {name: "last" for name in (*data.categories, *data.difference) if name in channels}
-    return PanelSpec(
-        grid=Grid(data.frequency, data.timezone),
-        targets=data.targets,
-        past=data.covariates.past,
-        known=data.covariates.known,
-        aggregate=labels | data.aggregate,
-        duplicates=data.duplicates,
-        limits=data.limits,
-        difference=data.difference,
-    )
 
 
 def with_context(config: Config, panel: Panel) -> Config:

@@ -12,11 +12,12 @@ from forecast.data.checks import Finding, as_errors, check, surveyed, worst_firs
 from forecast.data.checks.finding import stamp
 from forecast.data.checks.tables import table_findings
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import Joined, read_source
 from forecast.data.tables.sources import left_out
 from forecast.data.windows.splits import split_windows
 from forecast.errors import ConfigError, DataError
-from forecast.forecasting.from_config import panel_spec, with_context
+from forecast.forecasting.from_config import with_context
 from pipelines.process.console import say, table
 from pipelines.steps.known_now import ahead_in_words
 

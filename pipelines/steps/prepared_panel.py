@@ -20,12 +20,12 @@ from forecast.data.panel import (
     remove_leftovers,
 )
 from forecast.data.panel.ownership import META
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import Joined, SourceFile, read_source, read_tables, source_files
 from forecast.data.tables.appended import NewReadings, can_read_on, rest_of
 from forecast.data.tables.source_changes import State, file_states, fingerprint, whats_new
 from forecast.data.tables.views import views_of
 from forecast.errors import DataError
-from forecast.forecasting.from_config import panel_spec
 from forecast.ranks import is_first
 from forecast.ranks.store import agree
 from forecast.text import counted

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from forecast.config.data import Data
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import DataError
-from pipelines.steps.prepared_panel import panel_spec
 
 EXAMPLES = int(os.environ.get("FORECAST_EXAMPLES", "0"))
 NIGHTS = {

@@ -9,9 +9,9 @@ from forecast.data.checks import Survey, check
 from forecast.data.chunk import CannotAppendError, SeriesIds
 from forecast.data.panel import append_panel, build_panel, panel_from_frame
 from forecast.data.panel.panel import newest_cutoff
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import DataError
-from pipelines.steps.prepared_panel import panel_spec
 
 GOOD = pd.date_range("2026-10-20", periods=600, freq="h").strftime("%Y-%m-%dT%H:%M:%SZ").tolist()
 

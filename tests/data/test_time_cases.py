@@ -14,10 +14,10 @@ from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel, panel_from_frame
 from forecast.data.panel.panel import newest_cutoff
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import DataError
 from pipelines.process.moments import grid_index
-from pipelines.steps.prepared_panel import panel_spec
 
 
 def panel_of_file(path, **settings):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
+from forecast.data.grid import Grid
 from forecast.errors import ConfigError
 from forecast.vocabulary import Aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from forecast.data.grid import Grid
+    from forecast.config.data import Data
 
 AGGREGATES = get_args(Aggregate)
 DUPLICATES = ("error", "first", "last", "mean")
@@ -80,3 +81,21 @@ class PanelSpec:
 def _require_known(key: str, found: str, allowed: tuple[str, ...]) -> None:
     if found not in allowed:
         raise ConfigError(f"data.{key}: {found!r} is unknown; one of {', '.join(allowed)}")
+
+
+def panel_spec(data: Data) -> PanelSpec:
+    """Return what the `data` section says of the panel."""
+    covariates = data.covariates
+    channels = data.targets + covariates.past + covariates.known
+    # Codes have no mean; of a running total, the newest counts.
+    labels = {name: "last" for name in (*data.categories, *data.difference) if name in channels}
+    return PanelSpec(
+        grid=Grid(data.frequency, data.timezone),
+        targets=data.targets,
+        past=data.covariates.past,
+        known=data.covariates.known,
+        aggregate=labels | data.aggregate,
+        duplicates=data.duplicates,
+        limits=data.limits,
+        difference=data.difference,
+    )

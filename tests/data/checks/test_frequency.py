@@ -6,8 +6,8 @@ import pytest
 from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
-from pipelines.steps.prepared_panel import panel_spec
 
 
 def findings(folder, stamps, frequency, code="frequency"):

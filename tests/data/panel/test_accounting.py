@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from forecast.config.data import Data
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import ForecastError
-from forecast.forecasting.from_config import panel_spec
 
 STAMPS = st.one_of(
     st.integers(0, 200).map(lambda h: f"2024-01-{1 + h // 24:02d} {h % 24:02d}:00"),

@@ -7,8 +7,8 @@ import pandas as pd
 
 from forecast.config.data import Data
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_source
-from forecast.forecasting.from_config import panel_spec
 
 DAYS = 40
 SERIES = ("a", "b")

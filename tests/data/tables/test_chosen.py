@@ -7,9 +7,9 @@ import pytest
 from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import ConfigError
-from forecast.forecasting.from_config import panel_spec
 
 
 def table(path, rows):

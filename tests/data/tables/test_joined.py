@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.panel.spill_file import Spill
 from forecast.data.tables import Joined, Reader, read_source
 from forecast.errors import ConfigError
-from forecast.forecasting.from_config import panel_spec
 from tests.data.tables.several import DAYS, frame_of, panel_of, same, settings, table
 
 

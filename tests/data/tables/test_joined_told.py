@@ -9,9 +9,9 @@ from forecast.config.data import Data
 from forecast.data.checks import check, surveyed
 from forecast.data.checks.tables import table_findings
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import Joined, read_source
 from forecast.errors import ConfigError, DataError
-from forecast.forecasting.from_config import panel_spec
 from tests.data.tables.several import DAYS, panel_of, settings, table
 
 

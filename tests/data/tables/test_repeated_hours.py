@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import delimited, read_tables
 from forecast.errors import DataError
-from pipelines.steps.prepared_panel import panel_spec
 
 NIGHTS = {
     "Europe/Berlin": "2018-10-28T01:00Z",

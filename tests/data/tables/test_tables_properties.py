@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from forecast.config.data import Data
 from forecast.data.checks import Survey, check
 from forecast.data.panel import build_panel
+from forecast.data.panel.rules import panel_spec
 from forecast.data.tables import read_tables
 from forecast.errors import DataError
-from forecast.forecasting.from_config import panel_spec
 
 STAMPS = [f"2020-10-{day:02d} {hour:02d}:{minute}" for day in (24, 25, 26) for hour in range(24)
           for minute in ("00", "30")]  # fmt: skip
