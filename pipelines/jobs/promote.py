@@ -1,6 +1,7 @@
-"""`forecast promote`: moves the champion's alias by hand, or back, without the gate.
+"""`forecast promote`: moves the champion's alias by hand, or back.
 
-A version that `predict` could not use is refused.
+A version that `predict` could not use is refused. What the gate of `train` and `retrain` says of
+the change is printed; by hand it is made all the same.
 """
 
 from __future__ import annotations
@@ -8,10 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from forecast.config.duration import duration_s
-from forecast.errors import ConfigError, ModelError
+from forecast.errors import ConfigError, ForecastError, ModelError
+from forecast.evaluation.beside import MODEL
 from forecast.forecasting.bundle import read_manifest
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
+from pipelines.steps.champion import INCUMBENT, load_comparable
+from pipelines.steps.experiment import split_of, with_context
+from pipelines.steps.gate import judge
+from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import (
     CHALLENGER,
     CHAMPION,
@@ -25,6 +31,7 @@ from pipelines.tracking import (
 
 if TYPE_CHECKING:
     from forecast.config import Config
+    from forecast.data.panel import Panel
 
 
 def run(config: Config, *, version: str | None = None, rollback: bool = False) -> int | None:
@@ -88,6 +95,8 @@ def _crown(config: Config, number: int) -> None:
     is_champion = before is not None and before.number == number
     if not is_champion:
         _require_fit(config, number)
+    if before is not None and not is_champion:
+        _say_judgement(config, number, champion=before.number)
     crown(config, number)  # again, if it is: a promotion that was killed is completed
     challenger = alias_version(config, CHALLENGER)
     if challenger is not None and challenger.number == number:
@@ -97,6 +106,38 @@ def _crown(config: Config, number: int) -> None:
         return
     was = f"; version {before.number} was before" if before else ""
     say(f"version {number} of {config.name} is the champion{was}")
+
+
+def _say_judgement(config: Config, number: int, *, champion: int) -> None:
+    """Print what the gate says of two versions, on test windows that neither was trained on."""
+    try:
+        judgement = _judgement(config, prepare(config), number, champion=champion)
+    except ForecastError as cause:
+        judgement = f"not compared: {cause}"
+    say(f"version {number} against version {champion}: {judgement}")
+
+
+def _judgement(config: Config, panel: Panel, number: int, *, champion: int) -> str:
+    from forecast.data.windows.windows import WindowIndex
+    from pipelines.steps.training_run import backtest_of
+
+    config = with_context(config, panel)
+    split = split_of(config, panel)
+    versions = {MODEL: number, INCUMBENT: champion}
+    models = {
+        who: load_comparable(config, panel, champion_bundle(config, version)).forecaster
+        for who, version in versions.items()
+    }
+    index = split.test
+    trained = max(model.spec.trained_until for model in models.values())
+    unseen = panel.start[index.series] + index.cutoff >= trained
+    if not unseen.any():
+        return "not compared: no window of the test part is newer than what both were trained on"
+    index = WindowIndex(*(part[unseen] for part in index))
+    backtest = backtest_of(config, panel, split, models, index)
+    decision = judge(config, backtest, champion=INCUMBENT, challenger=MODEL)
+    verdict = "the gate agrees" if decision.is_promoted else "the gate would not have changed it"
+    return f"{decision.reason}; {verdict}"
 
 
 def _require_fit(config: Config, number: int) -> None:

@@ -92,10 +92,18 @@ def test_a_better_challenger_is_promoted_and_can_be_rolled_back(
     assert f"version {new} is the champion now: mae" in capsys.readouterr().out
     promote.run(config, rollback=True)
     assert _champion(config) == 1
+    capsys.readouterr()
+    promote.run(config, version=str(new))
+    told = capsys.readouterr().out
+    assert f"version {new} against version 1: mae " in told
+    assert "the gate agrees" in told
+    assert _champion(config) == new
 
 
 @pytest.mark.slow
-def test_a_worse_challenger_is_refused_and_the_reason_is_kept(folder: Path) -> None:
+def test_a_worse_challenger_is_refused_and_the_reason_is_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = load_config("waves.yaml")
     retrain.run(config, force=True)
     good = _champion(config)
@@ -113,6 +121,12 @@ def test_a_worse_challenger_is_refused_and_the_reason_is_kept(folder: Path) -> N
     version = client.get_model_version(config.name, str(good + 1))
     assert version.tags["decision"] == "refused"
     assert version.tags["champion_version"] == str(good)
+    capsys.readouterr()
+    promote.run(config, version=str(good + 1))
+    told = capsys.readouterr().out
+    assert f"version {good + 1} against version {good}: mae " in told
+    assert "the gate would not have changed it" in told
+    assert _champion(config) == good + 1  # by hand all the same
 
 
 @pytest.mark.slow
@@ -242,6 +256,21 @@ def test_a_version_that_predict_could_not_use_is_not_promoted(folder: Path) -> N
     assert alias_version(config, CHAMPION) is None
     promote.run(config, version="1")
     assert _champion(config) == 1
+
+
+@pytest.mark.slow
+def test_promotion_by_hand_needs_no_readings(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config("waves.yaml")
+    retrain.run(config, force=True)
+    promote.run(config, rollback=True)
+    new = versions(config)[-1].number
+    Path("readings.csv").rename("elsewhere.csv")
+    capsys.readouterr()
+    promote.run(config, version=str(new))
+    assert "not compared: " in capsys.readouterr().out
+    assert _champion(config) == new
 
 
 def test_the_holdout_is_the_newest_part_whatever_the_split_is(config: Config) -> None:
