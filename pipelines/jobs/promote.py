@@ -15,7 +15,7 @@ from forecast.forecasting.bundle import read_manifest
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.champion import INCUMBENT, load_comparable
-from pipelines.steps.experiment import split_of, with_context
+from pipelines.steps.experiment import experiment_of
 from pipelines.steps.gate import judge
 from pipelines.steps.prepared_panel import prepare
 from pipelines.tracking import (
@@ -121,20 +121,19 @@ def _judgement(config: Config, panel: Panel, number: int, *, champion: int) -> s
     from forecast.data.windows.windows import WindowIndex
     from pipelines.steps.training_run import backtest_of
 
-    config = with_context(config, panel)
-    split = split_of(config, panel)
+    experiment = experiment_of(config, panel)
     versions = {MODEL: number, INCUMBENT: champion}
     models = {
         who: load_comparable(config, panel, champion_bundle(config, version)).forecaster
         for who, version in versions.items()
     }
-    index = split.test
+    index = experiment.split.test
     trained = max(model.spec.trained_until for model in models.values())
     unseen = panel.start[index.series] + index.cutoff >= trained
     if not unseen.any():
         return "not compared: no window of the test part is newer than what both were trained on"
     index = WindowIndex(*(part[unseen] for part in index))
-    backtest = backtest_of(config, panel, split, models, index)
+    backtest = backtest_of(experiment, models, index)
     decision = judge(config, backtest, champion=INCUMBENT, challenger=MODEL)
     verdict = "the gate agrees" if decision.is_promoted else "the gate would not have changed it"
     return f"{decision.reason}; {verdict}"
