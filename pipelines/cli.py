@@ -41,7 +41,10 @@ def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,  # noqa: FBT002
     version: Annotated[  # noqa: FBT002
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Settle which processes take part; `main` reads --debug from the arguments."""
@@ -167,8 +170,8 @@ def score(config: ConfigPath, overrides: Overrides = None) -> int | None:
 def retrain(
     config: ConfigPath,
     overrides: Overrides = None,
-    force: Annotated[bool, typer.Option(help="Train whatever the triggers say.")] = False,  # noqa: FBT002
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,  # noqa: FBT002
+    force: Annotated[bool, typer.Option(help="Train regardless of the triggers.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option(help="Only print what would be done.")] = False,  # noqa: FBT002
 ) -> int | None:
     """Train a challenger if due; it becomes champion only through the gate."""
     settings = load_config(config, overrides or ())
@@ -183,7 +186,7 @@ def promote(
     config: ConfigPath,
     version: Annotated[str | None, typer.Argument(help="Version to make champion.")] = None,
     overrides: Overrides = None,
-    rollback: Annotated[bool, typer.Option(help="Back to the champion before.")] = False,  # noqa: FBT002
+    rollback: Annotated[bool, typer.Option(help="Return to the previous champion.")] = False,  # noqa: FBT002
 ) -> int | None:
     """Move the champion alias by hand."""
     settings = load_config(config, overrides or ())
