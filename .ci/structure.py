@@ -66,11 +66,11 @@ def pairs(files: dict[Path, str]) -> list[tuple[Path, int, Path, int]]:
     seen: dict[tuple[Path, Path], list[tuple[int, int]]] = defaultdict(list)
     for places in runs.values():
         if len(places) <= MOST_PLACES:
-            for (one, at), (other, there) in combinations(places, 2):
-                if (one, at // SHARED) != (other, there // SHARED):
-                    seen[one, other].append((at, there))
+            for (path, at), (other, there) in combinations(places, 2):
+                if (path, at // SHARED) != (other, there // SHARED):
+                    seen[path, other].append((at, there))
     firsts = {files: min(where) for files, where in seen.items()}
-    return [(one, at, other, there) for (one, other), (at, there) in firsts.items()]
+    return [(path, at, other, there) for (path, other), (at, there) in firsts.items()]
 
 
 def main() -> int:
@@ -96,8 +96,8 @@ def main() -> int:
     shared = pairs(files)
     print(f"places that share {SHARED} lines or more, names aside: {len(shared)}")
     if "--places" in sys.argv:
-        for one, at, other, there in shared:
-            print(f"  {one}:{at} ~ {other}:{there}")
+        for path, at, other, there in shared:
+            print(f"  {path}:{at} ~ {other}:{there}")
     grown = [f"{what}: {lines} lines" for lines, what in lengths if lines > LONGEST_FUNCTION]
     grown += [f"{what}: {size} lines" for size, what in sizes if size > LONGEST_FILE]
     print("\n".join(grown), end="\n" if grown else "")

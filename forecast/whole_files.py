@@ -145,17 +145,17 @@ def retire_folder(old: Path, folder: Path, *, ours: Iterable[str]) -> None:
         old.rmdir()
 
 
-def exchange(one: Path, other: Path) -> None:
+def exchange(folder: Path, other: Path) -> None:
     """Swap the names of two folders atomically.
 
     Where the system cannot (not Linux, some network disks) they are renamed one after the other.
     """
     with suppress(OSError, AttributeError):
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-        paths = os.fsencode(one), os.fsencode(other)
+        paths = os.fsencode(folder), os.fsencode(other)
         if renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0:
             return
-    between = one.with_name(f"{one.name}.old")
+    between = folder.with_name(f"{folder.name}.old")
     other.rename(between)
-    one.rename(other)
-    between.rename(one)
+    folder.rename(other)
+    between.rename(folder)

@@ -121,8 +121,8 @@ def error_per_step(backtest: Backtest, *, target: int | None = None) -> "Figure"
     axes = figure.add_subplot()
     steps = np.arange(1, backtest.actual.shape[1] + 1)
     chosen = slice(None) if target is None else slice(target, target + 1)
-    for place, (name, one) in enumerate(backtest.forecasts.items()):
-        error = m.mae(backtest.actual[..., chosen], one.point[..., chosen], axis=m.PER_STEP)
+    for place, (name, forecast) in enumerate(backtest.forecasts.items()):
+        error = m.mae(backtest.actual[..., chosen], forecast.point[..., chosen], axis=m.PER_STEP)
         colour = MODEL if place == 0 else OTHERS[(place - 1) % len(OTHERS)]
         style: dict[str, Any] = {"lw": 2.4} if place == 0 else {"lw": 1.3, "ls": "--"}
         axes.plot(steps, error, color=colour, label=name, marker=_marker(steps), ms=3, **style)
@@ -179,8 +179,8 @@ def error_over_time(backtest: Backtest) -> "Figure":
     axes = figure.add_subplot()
     day = backtest.cutoff_ns.astype("M8[ns]").astype("M8[D]")
     days, group = np.unique(day, return_inverse=True)
-    for place, (name, one) in enumerate(backtest.forecasts.items()):
-        error = np.abs(backtest.actual.astype(np.float64) - one.point)
+    for place, (name, forecast) in enumerate(backtest.forecasts.items()):
+        error = np.abs(backtest.actual.astype(np.float64) - forecast.point)
         curve = [m.masked_mean(error[group == k]) for k in range(len(days))]
         colour = MODEL if place == 0 else OTHERS[(place - 1) % len(OTHERS)]
         style: dict[str, Any] = {"lw": 2.2} if place == 0 else {"lw": 1.1, "ls": "--"}

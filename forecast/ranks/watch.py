@@ -178,11 +178,11 @@ def watch() -> Watch | None:
     """Begin to watch, once; None where this process is alone."""
     place = group()
     if place.world > 1 and not _watch:
-        one = Watch(place)
-        _watch.append(one)
-        one.hear_signals()
-        atexit.register(one.close)
-        one.start()
+        watching = Watch(place)
+        _watch.append(watching)
+        watching.hear_signals()
+        atexit.register(watching.close)
+        watching.start()
     return _watch[0] if _watch else None
 
 

@@ -197,10 +197,10 @@ def _show(config: Config, findings: Findings) -> None:
     rows = [
         [
             findings.subject if name == MODEL else name,
-            *(one.get(score, math.nan) for score in SCORES),
-            "" if name == MODEL else better_by(own, one["mae"]),
+            *(numbers.get(score, math.nan) for score in SCORES),
+            "" if name == MODEL else better_by(own, numbers["mae"]),
         ]
-        for name, one in scores.items()
+        for name, numbers in scores.items()
     ]
     title = f"{config.name}: {findings.span()}"
     table(title, ["forecast", "MAE", "RMSE", "MASE", "80 % covers", "model better by"], rows)
@@ -223,8 +223,8 @@ def _record(config: Config, findings: Findings, folder: Path) -> None:
         f"backtest_{name.replace(' ', '_')}_{score}"
         if name != MODEL
         else f"backtest_{score}": value
-        for name, one in findings.scores.items()
-        for score, value in one.items()
+        for name, numbers in findings.scores.items()
+        for score, value in numbers.items()
         if np.isfinite(value)
     }
     with start_run(config, kind="evaluate") as tracked:

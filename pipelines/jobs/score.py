@@ -78,8 +78,8 @@ def run(config: Config) -> int | None:
 
 def _tell(config: Config, findings: Sequence[str]) -> None:
     """Print the problems, and send those that are new or over."""
-    coverage = [one for one in findings if one.startswith("interval drift")]
-    drift = [one for one in findings if one not in coverage]
+    coverage = [finding for finding in findings if finding.startswith("interval drift")]
+    drift = [finding for finding in findings if finding not in coverage]
     for finding in findings:
         say(f"ALERT {config.name}: {finding}")
     tell(config, "drifted", "; ".join(drift) or None)
@@ -116,9 +116,9 @@ def _show(config: Config, scores: pd.DataFrame, champion: Champion, newest: pd.T
         return
     rows: list[list[object]] = []
     for days in SPANS_DAYS:
-        one = rates(newest_span(scores, until=newest, days=days))
+        numbers = rates(newest_span(scores, until=newest, days=days))
         names = ("mae", "rmse", "bias", "coverage_80", "flagged")
-        rows.append([f"{days:g} days", *(one[name] for name in names), int(one["count"])])
+        rows.append([f"{days:g} days", *(numbers[name] for name in names), int(numbers["count"])])
     rows.append([f"version {champion.version} at training", champion.test_mae, *[None] * 5])
     columns = ["scored", "MAE", "RMSE", "bias", "80 % covers", "flagged", "values"]
     table(f"{config.name}: forecasts against readings until {minute_text(newest)}", columns, rows)

@@ -44,7 +44,7 @@ def update(
         is_due = cutoff < newest and (cutoff >= settled or cutoff not in known)
         if is_due and (folder / SUCCESS).exists() and _is_whole(config, folder):
             found.append(score_forecasts(read_forecasts(folder).to_pandas(), panel))
-    some = [one for one in found if len(one)]
+    some = [scores for scores in found if len(scores)]
     new = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=COLUMNS)
     if not len(new):
         return new if old is None else old
@@ -107,8 +107,8 @@ def per_step(scores: pd.DataFrame, newest: pd.Timestamp) -> pd.DataFrame:
         for target in sorted(span["target"].unique()):
             of_target = rates_per_step(span[span["target"] == target])
             rows += [
-                {"days": days, "target": target, "step": step, **one}
-                for step, one in of_target.items()
+                {"days": days, "target": target, "step": step, **rates_of_step}
+                for step, rates_of_step in of_target.items()
             ]
     return pd.DataFrame(rows)
 

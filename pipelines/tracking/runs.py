@@ -83,7 +83,7 @@ class Run:
         self.flush()
         with tracking_faults(self._store.uri):
             run = self._store.client.get_run(self.run_id)
-            latest = {one.key: (one.step, one.value) for one in run.data._metric_objs}  # noqa: SLF001
+            latest = {metric.key: (metric.step, metric.value) for metric in run.data._metric_objs}  # noqa: SLF001
         new = {k: v for k, v in metrics.items() if latest.get(_key(k)) != (step, float(v))}
         self._keep(new, step=step)
         self.flush()

@@ -140,7 +140,7 @@ def _cells(notes: Notes, data: Data, readings: int) -> Iterator[Finding]:
     for name, tally in notes.missing.items():
         if not tally.count:
             continue
-        marked = sum(seen.count for (one, _), seen in notes.marked.items() if one == name)
+        marked = sum(seen.count for (column, _), seen in notes.marked.items() if column == name)
         share = tally.count / max(readings, 1)
         if marked == tally.count and share <= MUCH_MISSING:
             continue

@@ -103,7 +103,7 @@ def _comma_hint(bad: Sequence[str], good: Sequence[str]) -> str:
 
 def _two_marks(bad: Sequence[str], good: Sequence[str], mark: str) -> str:
     """Return what to do where the cells that are numbers hold the other decimal mark."""
-    others = [one.strip() for one in good if mark in one]
+    others = [text.strip() for text in good if mark in text]
     if not others:
         return ""
     return f"{others[0]!r} and {bad[0].strip()!r} are in one column: write one decimal mark in all"
