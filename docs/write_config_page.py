@@ -25,7 +25,8 @@ Written by `python docs/write_config_page.py` from the code; change the docstrin
 
 A duration is a number and a unit of s, min, h, d or w (`7d`), or a count of steps. `${NAME}` takes
 a value from the environment, in secrets and paths only: `data.source`, `data.panel`,
-`data.static_table.source`, `tracking.uri`, `output.path`. `forecast schema` prints the JSON Schema
+`data.static_table.source`, `tracking.uri`, `output.path`, and in `alert` the webhook and
+the mail server's `host`, `user` and `password`. `forecast schema` prints the JSON Schema
 for your editor.
 """
 

@@ -22,6 +22,10 @@ ENVIRONMENT_KEYS = (
     "data.static_table.source",
     "tracking.uri",
     "output.path",
+    "alert.webhook",
+    "alert.email.host",
+    "alert.email.user",
+    "alert.email.password",
 )
 """Secrets and paths: the only texts in which `${NAME}` is replaced."""
 

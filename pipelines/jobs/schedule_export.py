@@ -10,18 +10,19 @@ from importlib.resources import files
 from itertools import islice, pairwise
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from forecast.errors import ConfigError
+from forecast.redaction import HIDDEN
 from pipelines.process.console import say
 from pipelines.scheduling.cron import due_times
 from pipelines.scheduling.plan import plan_of
 from pipelines.scheduling.systemd_calendar import calendar_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from forecast.config import Config
     from pipelines.scheduling.plan import Plan
@@ -97,7 +98,13 @@ def crontab(config: Config, plan: Plan) -> str:
 
 def kubernetes(config: Config, plan: Plan) -> str:
     """Return a ConfigMap, a volume claim and one CronJob per job."""
-    text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
+    resolved = config.resolved()
+    if hidden := sorted(_hidden(resolved)):
+        raise ConfigError(
+            f"{config.path}: {', '.join(hidden)}: a secret, which no exported config may hold; "
+            "write ${NAME} in its place and give the jobs that variable"
+        )
+    text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
     slug = _slug(config.name, longest=40)
     indented = "".join(f"    {line}\n" for line in text.splitlines())
     parts = [_template("kubernetes.yaml", name=config.name, slug=slug, config=indented.rstrip())]
@@ -114,6 +121,18 @@ def kubernetes(config: Config, plan: Plan) -> str:
             )
         )
     return "".join(parts)
+
+
+def _hidden(values: Any, place: str = "") -> Iterator[str]:
+    """Yield the dotted keys of texts in which a secret was hidden."""
+    if isinstance(values, str) and HIDDEN in values:
+        yield place.rstrip(".")
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            yield from _hidden(value, f"{place}{key}.")
+    elif isinstance(values, list):
+        for value in values:
+            yield from _hidden(value, place)
 
 
 def airflow(config: Config, plan: Plan) -> str:

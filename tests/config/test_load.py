@@ -132,6 +132,20 @@ def test_environment_is_for_secrets_and_paths_and_does_not_travel(write):
     assert "secrets and paths only" in fault(write(GOOD), "model.cell=${CELL}", environment={})
 
 
+def test_the_alert_section_of_the_docs_is_read_and_its_secrets_do_not_travel(write):
+    page = (Path(__file__).parents[2] / "docs/scheduling.md").read_text(encoding="utf-8")
+    block = next(
+        one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "alert:" in one
+    )
+    block = block.replace("host: mail.example.org", "user: ann, password: '${MAIL_PASSWORD}'")
+    secrets = {"ALERT_URL": "https://hooks.example.org/s3cret", "MAIL_PASSWORD": "swordfish1"}
+    config = load_config(write(GOOD + block), environment=secrets)
+    assert config.alert.webhook == secrets["ALERT_URL"]
+    assert config.alert.email.password == secrets["MAIL_PASSWORD"]
+    assert config.resolved()["alert"]["webhook"] == "${ALERT_URL}"
+    assert config.resolved()["alert"]["email"]["password"] == "${MAIL_PASSWORD}"
+
+
 def test_every_config_of_the_repository_is_valid():
     folder = Path(__file__).parents[2] / "configs"
     paths = sorted(folder.rglob("*.yaml"))

@@ -51,6 +51,20 @@ def test_cron_lines_run_in_the_configs_folder(planned: Config) -> None:
     assert log.read_text().strip() == str(Path.cwd())
 
 
+def test_a_literal_secret_is_not_exported(planned: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written out as ***, the exported jobs could not log in and nobody would know why."""
+    alert = "alert: {webhook: 'https://hooks.example.org/x?token=s3cretvalue'}"
+    text = Path("tiny.yaml").read_text()
+    Path("tiny.yaml").write_text(f"{text}{alert}\n")
+    with pytest.raises(ConfigError, match=r"alert\.webhook: a secret.*\$\{NAME\}"):
+        run(load_config("tiny.yaml"), form="kubernetes")
+    monkeypatch.setenv("HOOK", "https://hooks.example.org/x?token=s3cretvalue")
+    Path("tiny.yaml").write_text(f"{text}alert: {{webhook: '${{HOOK}}'}}\n")
+    exported = kubernetes(load_config("tiny.yaml"), plan_of(load_config("tiny.yaml"), ()))
+    assert "${HOOK}" in exported
+    assert "s3cretvalue" not in exported
+
+
 def test_kubernetes_objects_carry_the_config(planned: Config) -> None:
     objects: list[Any] = list(yaml.safe_load_all(kubernetes(planned, plan_of(planned, ()))))
     kinds = [one["kind"] for one in objects]
