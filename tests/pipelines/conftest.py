@@ -45,6 +45,13 @@ def local_config(in_folder: Path) -> Config:
 
 
 @pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures of a training: they take half the time of a small one."""
+    for job in ("train", "retrain"):
+        monkeypatch.setattr(f"pipelines.jobs.{job}.log_figures", lambda *_: None)
+
+
+@pytest.fixture
 def frames() -> dict[str, pd.DataFrame]:
     """Return a history frame and a forecast frame, for a model's signature."""
     hours = pd.date_range("2020-01-01", periods=3, freq="h")

@@ -96,13 +96,15 @@ def test_quantiles_of_the_mixture_hold_their_share():
     for flat, found in zip(
         params.view(-1, head.size)[:4], values.view(-1, len(LEVELS))[:4], strict=True
     ):
+        mass, below = 0.0, -150.0
         for level, value in zip(LEVELS.tolist(), found.tolist(), strict=True):
-            kinks = [m for m in flat[: head.components].tolist() if m < value]
-            edges = [-150.0, *sorted(kinks), value]
-            mass = sum(
+            kinks = [m for m in flat[: head.components].tolist() if below < m < value]
+            edges = [below, *sorted(kinks), value]
+            mass += sum(
                 integrate.quad(laplace_density, a, b, args=(flat,))[0] for a, b in pairwise(edges)
             )
             assert mass == pytest.approx(level, abs=1e-5)
+            below = value
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.7, 30.0, 5000.0])

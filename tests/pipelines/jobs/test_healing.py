@@ -23,6 +23,8 @@ from pipelines.tracking import (
 )
 from tests.killed import KilledError, full_disk, killed
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 @pytest.fixture
 def site(trained_site, tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ tracking: {{uri: "sqlite:///{folder}/store/mlflow.db"}}
 objective: {{metric: mae}}
 retrain: {{max_age: 10d, holdout: 5d}}
 """
+pytestmark = pytest.mark.usefixtures("without_figures")
 WEAK = ["training.epochs=1", "training.learning_rate=1e-9"]
 Cli = Callable[..., CompletedProcess[str]]
 
@@ -191,15 +192,15 @@ def test_a_challenger_may_start_from_the_champions_weights(folder: Path) -> None
 def test_a_replay_forecasts_every_due_hour_once_and_retrains(folder: Path, cli: Cli) -> None:
     write_readings(51)
     jobs = ("--set", "schedule.predict=10 * * * *", "--set", "schedule.retrain=30 1 * * *")
-    span = ("--now", "2024-02-20T00:00Z", "--until", "2024-02-20T03:20Z")
+    span = ("--now", "2024-02-20T01:00Z", "--until", "2024-02-20T02:20Z")
     done = cli("schedule", "run", "waves.yaml", *jobs, *span, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("predict: done") == 4
+    assert done.stdout.count("predict: done") == 2
     assert done.stdout.count("retrain: done") == 1
     made = {one.parent.name: json.loads(one.read_text()) for one in _successes(folder)}
-    assert list(made) == [f"cutoff=2024-02-20T0{hour}-00Z" for hour in range(4)]  # not one later
+    assert list(made) == [f"cutoff=2024-02-20T0{hour}-00Z" for hour in (1, 2)]  # not one later
     new = str(_champion(load_config("waves.yaml")))
-    assert [one["model_version"] for one in made.values()] == ["1", "1", new, new]
+    assert [one["model_version"] for one in made.values()] == ["1", new]
     assert new != "1"
     again = cli("schedule", "run", "waves.yaml", *jobs, *span, cwd=folder)
     assert "started" not in again.stdout
