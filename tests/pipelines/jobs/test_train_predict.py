@@ -95,25 +95,27 @@ def test_predict_prints_the_next_steps_of_every_series(predicted):
         assert words in log
 
 
-def test_a_second_run_gives_the_same_bytes(predicted):
+def test_a_second_run_gives_the_same_bytes(predicted, monkeypatch):
+    monkeypatch.chdir(predicted)
     before = bytes_of(predicted / NEWEST)
-    assert command("predict", "tiny.yaml", cwd=predicted).returncode == 0
+    assert main(["predict", "tiny.yaml"]) == 0
     assert bytes_of(predicted / NEWEST) == before
     for path in (predicted / NEWEST).iterdir():
         path.unlink()
-    assert command("predict", "tiny.yaml", cwd=predicted).returncode == 0
+    assert main(["predict", "tiny.yaml"]) == 0
     assert bytes_of(predicted / NEWEST) == before
 
 
-def test_a_backfill_gives_what_single_cutoffs_give(predicted):
+def test_a_backfill_gives_what_single_cutoffs_give(predicted, monkeypatch, capsys):
+    monkeypatch.chdir(predicted)
     span = ("--from", "2024-01-16T10:00", "--to", "2024-01-16T13:00")
-    done = command("predict", "tiny.yaml", *span, cwd=predicted)
-    assert "wrote 4 cutoffs" in done.stdout, done.stderr
+    assert main(["predict", "tiny.yaml", *span]) == 0
+    assert "wrote 4 cutoffs" in capsys.readouterr().out
     one = predicted / FOLDER / "cutoff=2024-01-16T12-00Z"
     filled = bytes_of(one)
     for path in one.iterdir():
         path.unlink()
-    command("predict", "tiny.yaml", "--cutoff", "2024-01-16T12:00Z", cwd=predicted)
+    assert main(["predict", "tiny.yaml", "--cutoff", "2024-01-16T12:00Z"]) == 0
     assert bytes_of(one) == filled
 
 
