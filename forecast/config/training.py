@@ -15,7 +15,7 @@ class Training(Section):
     batch_size: Integer | None = Field(None, ge=1)
     """Windows per optimiser step, over all devices together. Unless set, 128 divided by the number
     of targets, and half of that for horizons of 720 steps and more."""
-    learning_rate: Number = Field(0.001, gt=0, le=1)
+    learning_rate: Number = Field(0.002, gt=0, le=1)
     """Peak learning rate (AdamW), with a warm-up and then a cosine decay."""
     weight_decay: Number = Field(0.0, ge=0)
     """Decoupled weight decay."""

@@ -22,6 +22,7 @@ from forecast.forecasting.spread_factors import (
     LOG_FACTORS,
     Array,
     Evidence,
+    Prior,
     best_factors,
     by_step,
     evidence_of,
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 SPAN_SEASONS = 28  # looked back on at least, so that short horizons see weeks as well
 BATCH = 64  # origins forecast together
 MOST_VALUES = 4_000_000  # quantiles and losses of origins that are held at once
+INDEPENDENT = 0.5
+"""Independent windows that an origin is worth: the errors of one series are alike for longer than a
+horizon."""
+CHANGE = Prior(0.18, 0.05)
+"""A spread is expected to have changed less since the calibration than that itself was off: with
+the calibration's prior, looking back made bands worse on five tasks of five (docs/models.md)."""
 
 
 class Lookback(NamedTuple):
@@ -155,7 +162,9 @@ def _factors(
     )
     pairs, place = np.unique(np.stack([back.first, back.stop]), axis=1, return_inverse=True)
     total = _summed(found, *pairs)
-    return best_factors(total, horizon=spec.horizon)[place.reshape(-1)]
+    windows = total.seen / np.diff(group_edges(spec.horizon))[:, None]
+    best = best_factors(total, horizon=spec.horizon, origins=INDEPENDENT * windows, prior=CHANGE)
+    return best[place.reshape(-1)]
 
 
 def _whole_batches(index: WindowIndex) -> WindowIndex:

@@ -22,12 +22,28 @@ Array = NDArray[np.float64]
 
 LOG_FACTORS = np.linspace(-2.0, 3.4, 55)  # tried: a seventh to thirty times, 1 among them
 GROUPS = 6
-PRIOR_WIDTH = 0.25  # of the logarithm of a factor: most models are off by less than a third
-PRIOR_PARTS = 0.2  # by which one target or group of steps differs from all of them
 WEIGHT = 1.0  # scores that an origin is worth: neighbouring steps err together
-CAUTION = 1 / 30
+CAUTION = 1 / 60
 """By how much levels are moved away from one half before they are aimed at: of n scores the share
-(n + 1) / n (Vovk et al. 2005), with the thirty horizons that evidence usually spans."""
+(n + 1) / n (Vovk et al. 2005), with the sixty horizons that evidence spans at most."""
+
+
+class Prior(NamedTuple):
+    """How far factors are expected to be from 1, as deviations of their logarithm.
+
+    Parameters
+    ----------
+    common
+        Of the factor that all targets and groups of steps share.
+    parts
+        By which one target or group of steps differs from all of them.
+    """
+
+    common: float
+    parts: float
+
+
+CALIBRATION = Prior(0.25, 0.2)  # most models are off by less than a third
 
 
 class Evidence(NamedTuple):
@@ -169,7 +185,13 @@ def _by_group(values: Array, edges: tuple[int, ...]) -> Array:
     return np.asarray(np.add.reduceat(values, edges[:-1], axis=1))
 
 
-def best_factors(evidence: Evidence, *, horizon: int, origins: ArrayLike | None = None) -> Array:
+def best_factors(
+    evidence: Evidence,
+    *,
+    horizon: int,
+    origins: ArrayLike | None = None,
+    prior: Prior = CALIBRATION,
+) -> Array:
     """Return the logarithm of the best factor of each group, target and side, (..., R, T, S).
 
     All groups and targets are first taken together; then each group, each target, and each of
@@ -181,6 +203,8 @@ def best_factors(evidence: Evidence, *, horizon: int, origins: ArrayLike | None 
         Summed over windows.
     origins
         (..., R, T) how many independent windows it is worth; as many as were seen unless given.
+    prior
+        What is known of the factors without it.
     """
     steps = np.diff(group_edges(horizon))
     seen = evidence.seen / steps[:, None] if origins is None else np.asarray(origins, np.float64)
@@ -188,14 +212,14 @@ def best_factors(evidence: Evidence, *, horizon: int, origins: ArrayLike | None 
     of_group, of_target = seen.mean(axis=-1) * targets, seen.mean(axis=-2)
     of_all = of_group.mean(axis=-1)
     loss = evidence.loss
-    common = _peak(loss.sum(axis=(-4, -3)), of_all[..., None], 0.0, PRIOR_WIDTH)  # (..., S)
-    group = _peak(loss.sum(axis=-3), of_group[..., None], common[..., None, :], PRIOR_PARTS)
-    target = _peak(loss.sum(axis=-4), of_target[..., None], common[..., None, :], PRIOR_PARTS)
+    common = _peak(loss.sum(axis=(-4, -3)), of_all[..., None], 0.0, prior.common)  # (..., S)
+    group = _peak(loss.sum(axis=-3), of_group[..., None], common[..., None, :], prior.parts)
+    target = _peak(loss.sum(axis=-4), of_target[..., None], common[..., None, :], prior.parts)
     expected = group[..., :, None, :] + target[..., None, :, :] - common[..., None, None, :]
-    return _peak(loss, seen[..., None], expected, PRIOR_PARTS)
+    return _peak(loss, seen[..., None], expected, prior.parts)
 
 
-def _peak(loss: Array, origins: Array, prior: ArrayLike, width: float) -> Array:
+def _peak(loss: Array, origins: Array, centre: ArrayLike, width: float) -> Array:
     """Return where the posterior of the log factor is highest, (...), from losses (..., G).
 
     The likelihood is that of an asymmetric Laplace distribution of unknown scale, the mean loss
@@ -204,7 +228,7 @@ def _peak(loss: Array, origins: Array, prior: ArrayLike, width: float) -> Array:
     linear between the middles of neighbouring factors, is zero, so it moves continuously.
     """
     ratio = loss / np.maximum(loss.min(axis=-1, keepdims=True), 1e-300)
-    away = (LOG_FACTORS - np.asarray(prior, np.float64)[..., None]) / width
+    away = (LOG_FACTORS - np.asarray(centre, np.float64)[..., None]) / width
     prior_height = -2 * np.log1p(away**2 / 3)
     height = prior_height - WEIGHT * origins[..., None] * np.log(np.maximum(ratio, 1.0))
     top = np.clip(height.argmax(axis=-1), 1, len(LOG_FACTORS) - 2)[..., None]
