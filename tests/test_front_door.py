@@ -10,7 +10,7 @@ import pytest
 from forecast import Forecaster
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.forecasting.stored_forecasts import read_forecasts
-from tests.conftest import run_cli
+from pipelines.cli import main
 
 SETTINGS = {
     "model": {"hidden_size": 8, "dropout": 0.0, "quantile_levels": [0.1, 0.5, 0.9]},
@@ -54,12 +54,14 @@ def fitted() -> Forecaster:
     return untrained().fit(readings())
 
 
-def test_the_door_gives_the_numbers_of_the_command_line(fitted: Forecaster, tmp_path: Path) -> None:
+def test_the_door_gives_the_numbers_of_the_command_line(
+    fitted: Forecaster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "run.yaml").write_text(CONFIG)
     readings().to_csv(tmp_path / "readings.csv", index=False)
     for verb in ("train", "predict"):
-        done = run_cli(verb, "run.yaml", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        assert main([verb, "run.yaml"]) == 0
     (folder,) = (tmp_path / "forecasts" / "door").glob("cutoff=*")
     written = read_forecasts(folder).to_pandas()
     table = fitted.predict()

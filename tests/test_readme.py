@@ -36,16 +36,20 @@ def commands() -> Iterator[list[str]]:
 
 
 def test_the_forecast_commands_run_in_their_order(
-    tmp_path: Path, cli: Callable[..., CompletedProcess[str]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In this process: each other one would import for seconds."""
+    from pipelines.cli import main
+
     folder, ran = tmp_path, []
     for program, *arguments in commands():
         if program == "cd":
             folder = folder / arguments[0]
         elif program == "forecast":
             takes_config = arguments[-1].endswith(".yaml")
-            done = cli(*arguments, *(SMALL if takes_config else []), cwd=folder)
-            assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+            monkeypatch.chdir(folder)
+            code = main([*arguments, *(SMALL if takes_config else [])])
+            assert code == 0, f"{arguments}: {capsys.readouterr()}"
             ran.append(arguments[0])
     assert ran[:4] == ["init", "check", "train", "predict"]
     assert list(folder.glob("forecasts/nyc-weather/cutoff=2013-12-30T23-00Z/_SUCCESS.json"))
