@@ -24,8 +24,9 @@ sys.path.insert(0, str(ROOT))
 from forecast.config.modelling import Model
 from forecast.config.training import Training
 from forecast.data.panel import Panel, panel_from_frame
+from forecast.data.windows.host_windows import collect_actual
 from forecast.data.windows.splits import split_windows
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation.naive_baselines import Naive
 from forecast.forecasting.forecaster import Forecaster
 from forecast.forecasting.spec import Spec

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from tests.builders import panel_of
 from tests.tiny import MODEL, SPEC, tiny_fit, tiny_split
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.host_windows import collect_actual
+from forecast.data.windows.window_index import WindowIndex
 
 from .tasks import Task
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Panel, panel_from_frame
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 MOST_WINDOWS = 20
 ORIGIN = pd.Timestamp("2016-07-01")  # of series whose files hold no times

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Windows
 from forecast.models.ensemble import Ensemble
 from forecast.models.strategies.segment import Segment
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from forecast.data.windows.train_folds import TrainFolds
-from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Windows
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.ensemble import Ensemble, segments_of

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Panel, panel_from_frame
 from forecast.data.windows.scaling import fit_scaler
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-DAY_NS = 86_400_000_000_000
+DAY_S = 86_400
+DAY_NS = DAY_S * 1_000_000_000
 MONTH_CODE = 32 * DAY_NS
 """In an anchor of months: the first 32 days say the day of the month (0: by the unit)."""
 _MONDAY_NS = 4 * DAY_NS
@@ -103,11 +105,11 @@ class Grid:
         """Wall-clock nanoseconds (as if UTC) of each instant."""
         if self.timezone == "UTC":
             return time_ns
-        import pandas as pd
-
-        stamps = pd.DatetimeIndex(time_ns.view("M8[ns]")).tz_localize("UTC")
-        wall = stamps.tz_convert(self.timezone).tz_localize(None)
-        return wall.to_numpy("M8[ns]").view(np.int64)
+        if not time_ns.size:
+            return time_ns
+        day = np.array([time_ns.min() // DAY_NS, time_ns.max() // DAY_NS + 1]).tolist()
+        instant, offset = _offsets(self.timezone, *day)
+        return time_ns + offset[np.searchsorted(instant, time_ns, side="right") - 1]
 
     def index(self, time_ns: Ints) -> Ints:
         """Step whose cell holds each UTC instant."""
@@ -172,6 +174,35 @@ class Grid:
         aware = flat.tz_localize(self.timezone, ambiguous=first, nonexistent="shift_forward")
         utc = aware.tz_convert("UTC").tz_localize(None).to_numpy("M8[ns]")
         return utc.view(np.int64).reshape(clock.shape)
+
+
+@lru_cache(maxsize=8)
+def _offsets(timezone: str, first: int, stop: int) -> tuple[Ints, Ints]:
+    """Find from which instants on a zone has which offset from UTC, both in nanoseconds.
+
+    Parameters
+    ----------
+    first, stop
+        Days since 1970. No zone changes its clocks twice within a day.
+    """
+    zone, epoch = ZoneInfo(timezone), datetime(1970, 1, 1, tzinfo=UTC)
+
+    def offset_s(second: int) -> int:
+        shift = (epoch + timedelta(seconds=second)).astimezone(zone).utcoffset()
+        return round(shift.total_seconds()) if shift else 0
+
+    instants, offsets = [first * DAY_S], [offset_s(first * DAY_S)]
+    for day in range(first, stop):
+        low, high = day * DAY_S, (day + 1) * DAY_S
+        after = offset_s(high)
+        if after == offsets[-1]:
+            continue
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if offset_s(middle) == after else (middle, high)
+        instants.append(high)
+        offsets.append(after)
+    return tuple(np.array(part, np.int64) * 1_000_000_000 for part in (instants, offsets))  # type: ignore[return-value]
 
 
 def month_of(day: Ints) -> Ints:

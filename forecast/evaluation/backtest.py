@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.panel.blocks import blocks, ranges, sums
+from forecast.data.windows.host_windows import collect_actual
 from forecast.data.windows.predictor import Forecast, Predictor
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation import metrics as m
 from forecast.evaluation import peak_metrics as events
 

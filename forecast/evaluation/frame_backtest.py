@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.config.duration import count_steps
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.splits import rolling_origins
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.backtest import Backtest, run_backtest, score_table
 from forecast.evaluation.beside import MODEL, simple_forecasts

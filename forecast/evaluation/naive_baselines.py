@@ -1,6 +1,6 @@
 """Naive forecasts that every model must beat: the last value, and the last season.
 
-They implement `Predictor`, read through `Windows` what a model would see at a cutoff, and learn
+They implement `Predictor`, read through `HostWindows` what a model would see at a cutoff, and learn
 only their band: quantiles of their own errors on train windows. The ridge regression is in
 `ridge_baseline`.
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.panel.blocks import newest_seen, sums
+from forecast.data.windows.host_windows import HostWindows, collect_actual, host_batches
 from forecast.data.windows.predictor import Forecast
-from forecast.data.windows.windows import WindowIndex, Windows, batches, collect_actual, thin
+from forecast.data.windows.window_index import WindowIndex, thin
 from forecast.evaluation.metrics import masked_mean, ratio
 from forecast.forecasting.fallback import SEASONS_BACK, repeat_season
 from forecast.vocabulary import DECILES
@@ -124,13 +125,11 @@ class Naive:
     def _point(self, panel: Panel, index: WindowIndex, *, batch_size: int) -> NDArray[np.float32]:
         seasons = math.ceil(self.horizon / self.season) + SEASONS_BACK - 1
         context = max(self.season * seasons, 2 * self.horizon)
-        windows = Windows(panel, context_length=context, horizon=self.horizon)
+        windows = HostWindows(panel, context_length=context, horizon=self.horizon)
         targets = len(panel.targets)
         points = [
-            repeat_season(
-                batch.past[..., :targets].numpy(), horizon=self.horizon, season=self.season
-            )
-            for batch in batches(windows, index, batch_size=batch_size)
+            repeat_season(batch.past[..., :targets], horizon=self.horizon, season=self.season)
+            for batch in host_batches(windows, index, size=batch_size)
         ]
         return np.concatenate(points) if points else np.empty((0, self.horizon, targets), "f4")
 

@@ -22,7 +22,8 @@ from forecast.data.windows.calendar import calendar_names
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler, fit_scaler
 from forecast.data.windows.splits import Split
-from forecast.data.windows.windows import Batch, WindowIndex, Windows, batches, thin
+from forecast.data.windows.window_index import WindowIndex, thin
+from forecast.data.windows.windows import Batch, Windows, batches
 from forecast.evaluation.metrics import masked_mean
 from forecast.evaluation.naive_baselines import Band, fit_band, with_band
 from forecast.models.linear import ridge as linear

@@ -9,15 +9,19 @@ Letters: N windows, L context, H horizon, T targets, P past covariates, K known 
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from forecast.data.windows.windows import Batch, Windows
+from forecast.data.windows.host_windows import HostWindows
+from forecast.data.windows.window_index import HostBatch
+
+Array = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 def bridged(
-    point: Callable[[Batch], Tensor], windows: Windows, batch: Batch, late: Tensor
-) -> Batch:
+    point: Callable[[HostBatch], Array], windows: HostWindows, batch: HostBatch, late: Ints
+) -> HostBatch:
     """Return the batch with the gap at the end of its targets filled.
 
     Parameters
@@ -29,32 +33,37 @@ def bridged(
     late : (N, T) int64
         Steps at the end of each target's context to be filled; 0 for none.
     """
-    rows = torch.nonzero(late.amax(dim=1)).flatten()
-    some = Batch(*(field[rows] for field in batch))
-    ahead = late[rows].amax(dim=1)  # (n,) steps that are still to be forecast
+    rows = np.flatnonzero(late.max(axis=1))
+    some = batch.rows(rows)
+    ahead = late[rows].max(axis=1)  # (n,) steps that are still to be forecast
     past = _filled(point, windows, some, late[rows], ahead)
-    whole = batch.past.clone()
+    whole = batch.past.copy()
     whole[rows] = past
     return batch._replace(past=whole)
 
 
 def _filled(
-    point: Callable[[Batch], Tensor], windows: Windows, batch: Batch, late: Tensor, ahead: Tensor
-) -> Tensor:
+    point: Callable[[HostBatch], Array],
+    windows: HostWindows,
+    batch: HostBatch,
+    late: Ints,
+    ahead: Ints,
+) -> Array:
     """Forecast from the newest reading, horizon after horizon; return the contexts (n, L, T+P)."""
-    past, (context, targets) = batch.past.clone(), (batch.past.shape[1], late.shape[1])
-    step = torch.arange(context, device=past.device)
+    past, (context, targets) = batch.past.copy(), (batch.past.shape[1], late.shape[1])
+    step = np.arange(context)
     is_gap = step[None, :, None] >= context - late[:, None]  # (n, L, T)
     while (ahead > 0).any():
         earlier = windows.gather(batch.series, batch.cutoff - ahead)
         place = step - ahead[:, None]  # (n, L) of the earlier context's steps in this one
-        own = past.gather(1, place.clamp(min=0)[..., None].expand_as(past))
-        seen = torch.where((place >= 0)[..., None], own, earlier.past)
+        own = np.take_along_axis(past, np.maximum(place, 0)[..., None], axis=1)
+        seen = np.where((place >= 0)[..., None], own, earlier.past)
         found = point(earlier._replace(past=seen))  # (n, H, T)
         lead = step - (context - ahead[:, None])  # (n, L) of this context's steps in the forecast
         is_forecast = (lead >= 0) & (lead < windows.horizon) & (ahead > 0)[:, None]
-        nearest = lead.clamp(0, windows.horizon - 1)[..., None].expand(-1, -1, targets)
-        wanted = is_forecast[..., None] & is_gap & past[..., :targets].isnan()
-        past[..., :targets] = torch.where(wanted, found.gather(1, nearest), past[..., :targets])
-        ahead = (ahead - windows.horizon).clamp(min=0)
+        nearest = np.clip(lead, 0, windows.horizon - 1)[..., None]
+        wanted = is_forecast[..., None] & is_gap & np.isnan(past[..., :targets])
+        guess = np.take_along_axis(found, nearest, axis=1)
+        past[..., :targets] = np.where(wanted, guess, past[..., :targets])
+        ahead = np.maximum(ahead - windows.horizon, 0)
     return past

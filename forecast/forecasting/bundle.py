@@ -8,19 +8,22 @@ import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from forecast.errors import ModelError
 from forecast.whole_files import draft_of, publish_folder, retire_folder, write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 SCHEMA_VERSION = 1
 MANIFEST, WEIGHTS = "bundle.json", "model.safetensors"
 OWN = (MANIFEST, WEIGHTS, draft_of(Path(MANIFEST)).name, draft_of(Path(WEIGHTS)).name)
 
 
-def write_bundle(folder: Path, manifest: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def write_bundle(folder: Path, manifest: dict[str, Any], weights: "dict[str, Tensor]") -> None:
     """Write `folder` whole or not at all; one that is there is replaced.
 
     Parameters
@@ -82,8 +85,41 @@ def _clear(staging: Path) -> None:
         retire_folder(staging, staging, ours=OWN)
 
 
-def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return manifest and weights of a bundle, checked.
+def read_bundle(folder: Path) -> "tuple[dict[str, Any], dict[str, Tensor]]":
+    """Return manifest and weights of a bundle, checked; errors as of `read_whole`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    manifest, payload = read_whole(folder)
+    try:
+        return manifest, load(payload)
+    except SafetensorError as error:
+        path = folder / WEIGHTS
+        raise ModelError(f"{path}: not a safetensors file ({error}); train again") from error
+
+
+def as_arrays(payload: bytes) -> "dict[str, NDArray[np.float32]]":
+    """Return the weights as arrays.
+
+    Raises
+    ------
+    ValueError
+        They are no safetensors file, or not single precision.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        weights: dict[str, NDArray[np.float32]] = load(payload)
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(str(error)) from error
+    if any(part.dtype != "float32" for part in weights.values()):
+        raise ValueError("weights of another precision")
+    return weights
+
+
+def read_whole(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """Return manifest and safetensors bytes of a bundle, checked.
 
     Raises
     ------
@@ -104,13 +140,7 @@ def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: its checksum is not the one in {MANIFEST}; "
             "the file was altered: copy the bundle again or train again"
         )
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return manifest, load(payload)
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a safetensors file ({error}); train again") from error
+    return manifest, payload
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

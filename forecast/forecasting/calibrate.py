@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
-from forecast.data.windows.windows import Batch, WindowIndex, batches, thin
+from forecast.data.windows.host_windows import host_batches
+from forecast.data.windows.window_index import HostBatch, WindowIndex, thin
 from forecast.forecasting.bridge import bridged
 from forecast.forecasting.calibration import MOST_HORIZONS, Calibration
 from forecast.forecasting.hardship import late_knots
@@ -32,7 +33,7 @@ LEAST_WINDOWS = 100  # even where long horizons of many targets would fill memor
 MOST_VALUES = 4_000_000  # quantiles held at once
 MOST_ROUNDS = 3  # a head whose quantiles were hardly trained may be off a hundredfold
 BATCH = 128
-Change = Callable[[Batch], Batch]
+Change = Callable[[HostBatch], HostBatch]
 
 
 def calibrated(
@@ -138,7 +139,7 @@ class _Sample:
     def __init__(self, forecaster: "Forecaster", panel: Panel, index: WindowIndex) -> None:
         self.forecaster = forecaster
         self.index = index
-        self.windows = forecaster.spec.windows(panel, forecaster.network.past_scale.device)
+        self.windows = forecaster.spec.host_windows(panel)
         self.origins = _independent(panel, index, forecaster.spec.horizon)
 
     def of(self, change: Change, *, bridge: int = 0) -> tuple[Array, Array]:
@@ -147,18 +148,21 @@ class _Sample:
         With `bridge` that many newest steps are filled by the model's own forecasts.
         """
         actual, quantiles = [], []
-        for batch in batches(self.windows, self.index, batch_size=BATCH):
+        for batch in host_batches(self.windows, self.index, size=BATCH):
             changed = change(batch)
             past = changed.past[..., : batch.target.shape[2]]
-            has_history = torch.isfinite(past).any(dim=1)  # (N, T)
+            has_history = np.asarray(np.isfinite(past).any(axis=1))  # (N, T)
             if bridge:
-                late = torch.where(has_history, bridge, 0)
-                changed = bridged(self.forecaster.point, self.windows, changed, late)
+                late = np.where(has_history, bridge, 0)
+                changed = bridged(self._point, self.windows, changed, late)
             values = self.forecaster.raw(changed).quantiles
-            usable = has_history.cpu().numpy()[:, None, :, None]
+            usable = has_history[:, None, :, None]
             quantiles.append(np.where(usable, values, np.nan))
-            actual.append(batch.target.cpu().numpy())
+            actual.append(batch.target)
         return np.concatenate(actual), np.concatenate(quantiles)
+
+    def _point(self, batch: HostBatch) -> NDArray[np.float32]:
+        return self.forecaster.raw(batch).point
 
     def factors(self, calibration: Calibration, actual: Array, quantiles: Array) -> Array:
         """Return the log factors (R, T, S) by which calibrated quantiles were still off."""
@@ -189,32 +193,32 @@ def _base(actual: Array, quantiles: Array, levels: tuple[float, ...]) -> Array:
     return np.asarray(found - middle)
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: HostBatch) -> HostBatch:
     return batch
 
 
 def _without_newest(steps: int) -> Change:
-    def change(batch: Batch) -> Batch:
-        past = batch.past.clone()
-        past[:, -steps:] = torch.nan
+    def change(batch: HostBatch) -> HostBatch:
+        past = batch.past.copy()
+        past[:, -steps:] = np.nan
         return batch._replace(past=past)
 
     return change
 
 
 def _without_past(channel: int) -> Change:
-    def change(batch: Batch) -> Batch:
-        past = batch.past.clone()
-        past[..., channel] = torch.nan
+    def change(batch: HostBatch) -> HostBatch:
+        past = batch.past.copy()
+        past[..., channel] = np.nan
         return batch._replace(past=past)
 
     return change
 
 
 def _without_ahead(channel: int, context_length: int) -> Change:
-    def change(batch: Batch) -> Batch:
-        known = batch.known.clone()
-        known[:, context_length:, channel] = torch.nan
+    def change(batch: HostBatch) -> HostBatch:
+        known = batch.known.copy()
+        known[:, context_length:, channel] = np.nan
         return batch._replace(known=known)
 
     return change

@@ -9,16 +9,13 @@ Letters: B windows, H horizon, T targets, Q quantile levels.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from forecast.data.windows.windows import Batch
-from forecast.models.network import Network
+from forecast.data.windows.window_index import HostBatch
 
 ROWS = 128
 
@@ -33,66 +30,52 @@ class Raw(NamedTuple):
     quantiles: NDArray[np.float32]  # (B, H, T, Q)
 
 
-def forward(network: Network, batch: Batch, levels: Sequence[float]) -> Raw:
+class Engine(Protocol):
+    """What computes a network's forecasts."""
+
+    def one_thread(self) -> AbstractContextManager[int]:
+        """Compute on one thread while the block runs; yields how many may compute at once."""
+
+    def begin_thread(self) -> None:
+        """Let the arithmetic of a new thread be on that thread alone."""
+
+    def run(self, batch: HostBatch, levels: Sequence[float]) -> Raw:
+        """Forecast one batch."""
+
+
+def forward(engine: Engine, batch: HostBatch, levels: Sequence[float]) -> Raw:
     """Forecast a batch of any size."""
     order, parts = [], []
-    with one_thread(), torch.inference_mode():
+    with engine.one_thread():
         for rows in _alike(batch):
+            found = engine.run(batch.rows(_filled(rows)), levels)
             order.append(rows)
-            parts.append(_pass(network, Batch(*(part[_filled(rows)] for part in batch)), levels))
-    place = torch.cat(order).argsort().cpu().numpy()
-    counts = [len(rows) for rows in order]
-    return Raw(*(_joined(each, counts)[place] for each in zip(*parts, strict=True)))
+            parts.append(Raw(*(part[: len(rows)] for part in found)))
+    place = np.argsort(np.concatenate(order))
+    return Raw(*(np.concatenate(each)[place] for each in zip(*parts, strict=True)))
 
 
-def forward_points(network: Network, batch: Batch, levels: Sequence[float]) -> Tensor:
-    """Forecast the points (B, H, T) of a batch, on its device."""
-    return torch.from_numpy(forward(network, batch, levels).point).to(batch.past.device)
-
-
-def _joined(parts: Sequence[Tensor], counts: Sequence[int]) -> NDArray[np.float32]:
-    kept = [part[:count] for part, count in zip(parts, counts, strict=True)]
-    return torch.cat(kept).float().cpu().numpy()
-
-
-def _pass(network: Network, batch: Batch, levels: Sequence[float]) -> tuple[Tensor, Tensor]:
-    params = network(batch)
-    return network.point(params, batch), network.quantiles(params, levels, batch)
-
-
-def _alike(batch: Batch) -> Iterator[Tensor]:
+def _alike(batch: HostBatch) -> Iterator[NDArray[np.int64]]:
     """Yield the rows of each pass: windows whose first step is there, or whose is not."""
-    begins_late = torch.isnan(batch.past[:, 0]).all(dim=-1).long()
-    lacks_known = torch.isnan(batch.known[:, 0]).any(dim=-1).long()
+    begins_late = np.isnan(batch.past[:, 0]).all(axis=-1)
+    lacks_known = np.isnan(batch.known[:, 0]).any(axis=-1)
     kind = 2 * begins_late + lacks_known
-    for number in torch.unique(kind).tolist():
-        yield from torch.split(torch.nonzero(kind == number).squeeze(1), ROWS)
+    for number in np.unique(kind):
+        rows = np.flatnonzero(kind == number)
+        yield from np.split(rows, range(ROWS, len(rows), ROWS))
 
 
-def _filled(rows: Tensor) -> Tensor:
+def _filled(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Repeat the first row until there are enough."""
-    return torch.cat([rows, rows[:1].expand(ROWS - len(rows))])
-
-
-@contextmanager
-def one_thread() -> Iterator[int]:
-    """Compute on one thread while the block runs; yields how many there were."""
-    before = torch.get_num_threads()
-    if before != 1:
-        torch.set_num_threads(1)
-    try:
-        yield before
-    finally:
-        if before != 1:
-            torch.set_num_threads(before)
+    return np.pad(rows, (0, ROWS - len(rows)), constant_values=rows[0])
 
 
 def side_by_side(
-    do: Callable[[Item], Result], items: Sequence[Item], *, on_gpu: bool
+    do: Callable[[Item], Result], items: Sequence[Item], engine: Engine
 ) -> list[Result]:
     """Do something with each item on as many threads as the arithmetic has, in order."""
-    with one_thread() as threads:
-        if on_gpu or threads == 1 or len(items) < 2:
+    with engine.one_thread() as threads:
+        if threads == 1 or len(items) < 2:
             return [do(item) for item in items]
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(threads, initializer=engine.begin_thread) as pool:
             return list(pool.map(do, items))

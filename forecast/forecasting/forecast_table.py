@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
 from forecast.data.windows.predictor import Forecast
+from forecast.forecasting.arrow_arrays import arrow_of, texts_of
 from forecast.forecasting.fallback import join_flags
 
 
@@ -35,26 +36,24 @@ def forecast_table(forecast: Forecast, panel: Panel, provenance: Provenance) -> 
         return np.ascontiguousarray(np.swapaxes(values, 1, 2)).reshape(rows)
 
     newest = panel.start[forecast.series] + forecast.cutoff - 1  # (N,) grid index of the cutoff
-    step = np.arange(1, horizon + 1)
+    step = np.arange(1, horizon + 1, dtype=np.int32)
     ds = np.repeat(panel.grid.time(newest[:, None] + step)[:, None], targets, axis=1)
-    per_window = horizon * targets
-    ids = np.repeat(np.array(panel.series_ids, object)[forecast.series], per_window)
+    per_window, one = horizon * targets, np.zeros(rows, np.int64)
+    names, place = np.unique(_step_flags(forecast), return_inverse=True)
     columns = {
-        "unique_id": pa.array(ids, pa.string()),
+        "unique_id": texts_of(panel.series_ids, np.repeat(forecast.series, per_window)),
         "ds": _stamps(ds.reshape(rows)),
-        "target": pa.array(
-            np.tile(np.repeat(np.array(panel.targets, object), horizon), n), pa.string()
-        ),
+        "target": texts_of(panel.targets, np.tile(np.repeat(np.arange(targets), horizon), n)),
         "cutoff": _stamps(np.repeat(panel.grid.time(newest), per_window)),
-        "step": pa.array(np.tile(step, n * targets), pa.int32()),
-        "y_hat": pa.array(by_row(forecast.point), pa.float32()),
+        "step": arrow_of(np.tile(step, n * targets), pa.int32()),
+        "y_hat": arrow_of(np.asarray(by_row(forecast.point), np.float32), pa.float32()),
     }
     for position, level in enumerate(forecast.levels):
         values = by_row(forecast.quantiles[..., position])
-        columns[f"q{level:g}"] = pa.array(values, pa.float32())
-    columns["model_version"] = pa.repeat(pa.scalar(provenance.model_version), rows)
-    columns["run_id"] = pa.repeat(pa.scalar(provenance.run_id), rows)
-    columns["flag"] = pa.array(by_row(_step_flags(forecast)).astype(object), pa.string())
+        columns[f"q{level:g}"] = arrow_of(np.asarray(values, np.float32), pa.float32())
+    columns["model_version"] = texts_of([provenance.model_version], one)
+    columns["run_id"] = texts_of([provenance.run_id], one)
+    columns["flag"] = texts_of(names.tolist(), by_row(place.reshape(forecast.point.shape)))
     return pa.table(columns)
 
 
@@ -67,7 +66,7 @@ def _step_flags(forecast: Forecast) -> NDArray[np.str_]:
 
 
 def _stamps(time_ns: Any) -> pa.Array:
-    return pa.array(time_ns // 1000, pa.timestamp("us", tz="UTC"))
+    return arrow_of(time_ns // 1000, pa.timestamp("us", tz="UTC"))
 
 
 def quantile_columns(names: Iterable[object]) -> list[str]:

@@ -11,29 +11,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from forecast.data.panel import Panel
 from forecast.data.panel.panel import newest_cutoff
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import Batch, WindowIndex
+from forecast.data.windows.window_index import HostBatch, WindowIndex
 from forecast.errors import ModelError
 from forecast.forecasting import bundle
+from forecast.forecasting.bundle_predictor import BundlePredictor
 from forecast.forecasting.calibration import Calibration
-from forecast.forecasting.even_forward import Raw, forward, forward_points
-from forecast.forecasting.fallback import (
-    join_flags,
-)
-from forecast.forecasting.in_parts import in_parts
-from forecast.forecasting.label_codes import in_codes_of, unseen
-from forecast.forecasting.rolling_intervals import corrected
+from forecast.forecasting.even_forward import Raw, forward
 from forecast.forecasting.spec import Spec, index_at
-from forecast.forecasting.spread_factors import recentred
-from forecast.forecasting.window_answers import WindowAnswers
+from forecast.forecasting.torch_engine import TorchEngine
 from forecast.models.architecture import Architecture, HeadSpec
 from forecast.models.build import build_head, build_model
 from forecast.models.network import Network
@@ -83,67 +74,17 @@ class Forecaster:
         ModelError
             When the panel is not of the kind the model was trained on.
         """
-        spec = self.spec
-        spec.check(panel)
-        panel_in_codes = in_codes_of(panel, spec.categories)
-        answers = WindowAnswers(
-            self.network, spec, self.scaler, self.calibration, panel=panel_in_codes
-        )
+        return self.predictor.predict(panel, index, batch_size=batch_size)
 
-        def some(part: WindowIndex) -> Forecast:
-            answer = self._corrected(answers, part, batch_size=batch_size)
-            return replace(answer, flag=self._flag(answer.flag, panel, part))
+    @property
+    def predictor(self) -> BundlePredictor:
+        """What forecasts by torch."""
+        engine = TorchEngine(self.network)
+        return BundlePredictor(engine, self.spec, self.scaler, self.calibration)
 
-        values = spec.horizon * len(spec.targets) * len(spec.levels)
-        return in_parts(some, index, values=values)
-
-    def _corrected(
-        self, answers: WindowAnswers, index: WindowIndex, *, batch_size: int
-    ) -> Forecast:
-        """Forecast windows, calibrated and corrected by each series' own past, within bounds."""
-        spec = self.spec
-
-        def calibrated(_: Panel, part: WindowIndex, *, batch_size: int = 128) -> Forecast:
-            return answers.calibrated(part, batch_size=batch_size)
-
-        answer = answers.calibrated(index, batch_size=batch_size)
-        quantiles = answer.quantiles
-        if self.calibration is not None and len(spec.levels):
-            moved = corrected(
-                calibrated, self.calibration, spec, panel=answers.panel, answer=answer
-            )
-            moved = recentred(np.sort(moved, axis=-1), answer.point, spec.levels)
-            is_fallback = np.char.find(answer.flag, "fallback:") >= 0  # (N, T)
-            kept = is_fallback[:, None] | (quantiles[..., 0] == quantiles[..., -1])  # (N, H, T)
-            kept = kept if answer.never is None else kept | answer.never
-            quantiles = np.where(kept[..., None], quantiles, moved)
-        return replace(
-            answer,
-            point=spec.clip(answer.point, axis=2),
-            quantiles=spec.clip(quantiles.astype(np.float32), axis=2),
-        )
-
-    def raw(self, batch: Batch) -> Raw:
+    def raw(self, batch: HostBatch) -> Raw:
         """Forecast one batch by the network alone, in the targets' units."""
-        return forward(self.network, batch, self.spec.levels)
-
-    def point(self, batch: Batch) -> Tensor:
-        """Forecast the points (N, H, T) of one batch by the network, on its device."""
-        return forward_points(self.network, batch, self.spec.levels)
-
-    def _flag(self, flag: NDArray[np.str_], panel: Panel, index: WindowIndex) -> NDArray[np.str_]:
-        """Add to the flags (N, T) the columns whose labels in a window were not in training."""
-        spec = self.spec
-        found = unseen(
-            panel,
-            dict(spec.categories),
-            index,
-            context_length=spec.context_length,
-            horizon=spec.horizon,
-        )
-        for name, hits in found.items():
-            flag = np.where(hits[:, None], join_flags(flag, f"unseen:{name}"), flag)
-        return flag
+        return forward(TorchEngine(self.network), batch, self.spec.levels)
 
     def forecast(self, history: "pd.DataFrame") -> "pd.DataFrame":
         """Forecast what follows a history frame, all series from one cutoff.

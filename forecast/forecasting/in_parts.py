@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.windows.predictor import Forecast
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 MOST_VALUES = 4_000_000  # quantiles that are worked on at once, in double precision
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
 
 Labels = tuple[str, ...]
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.host_windows import collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.forecasting.spread_factors import (
     LOG_FACTORS,
     Array,

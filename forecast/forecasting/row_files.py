@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
+
+from forecast.forecasting.arrow_arrays import arrow_of
 
 Format = Literal["parquet", "csv"]
 
@@ -110,9 +113,9 @@ def is_each_once(tables: Iterable[pa.Table], *, series: int, rows: int) -> bool:
     for table in _regrouped(tables, each * max(1, ROWS // each)):
         if pattern is None:
             pattern = table.select(KEYS[1:]).slice(0, each)
-        name = table["unique_id"].take(np.arange(0, table.num_rows, each))
-        wanted = np.tile(np.arange(each), len(name))[: table.num_rows]
-        of_series = np.repeat(np.arange(len(name)), each)[: table.num_rows]
+        name = table["unique_id"].take(_place(np.arange(0, table.num_rows, each)))
+        wanted = _place(np.tile(np.arange(each), len(name))[: table.num_rows])
+        of_series = _place(np.repeat(np.arange(len(name)), each)[: table.num_rows])
         if not (
             _are_equal(table["unique_id"], name.take(of_series))
             and all(_are_equal(table[key], pattern[key].take(wanted)) for key in KEYS[1:])
@@ -122,9 +125,13 @@ def is_each_once(tables: Iterable[pa.Table], *, series: int, rows: int) -> bool:
         count += table.num_rows
     if pattern is None or count != rows:
         return False
-    distinct = pattern.group_by(KEYS[1:]).aggregate([]).num_rows
+    distinct = len(set(zip(*(pattern[key].to_pylist() for key in KEYS[1:]), strict=True)))
     found = pc.count_distinct(pa.chunked_array([chunk for part in names for chunk in part.chunks]))
     return bool(distinct == each and found.as_py() == series)
+
+
+def _place(rows: NDArray[np.int64]) -> pa.Array:
+    return arrow_of(rows, pa.int64())
 
 
 def _are_equal(column: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:

@@ -1,16 +1,20 @@
 """What a trained forecaster needs in its data, and the shape of its forecasts."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import Panel
-from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.data.windows.host_windows import HostWindows
+from forecast.data.windows.window_index import WindowIndex
 from forecast.errors import ModelError
 from forecast.forecasting.label_codes import in_codes_of
 from forecast.vocabulary import DECILES
+
+if TYPE_CHECKING:
+    from forecast.data.windows.windows import Windows
 
 Bound = tuple[float | None, float | None]
 
@@ -63,24 +67,32 @@ class Spec:
     trained_until: int = 0
     scaled_series: tuple[str, ...] = ()
 
-    def windows(self, panel: Panel, device: Any = "cpu") -> Windows:
-        """Return the panel as a source of this forecaster's batches.
+    def windows(self, panel: Panel, device: Any = "cpu") -> "Windows":
+        """Return the panel as a source of this forecaster's batches of tensors.
 
         Raises
         ------
         ModelError
             When the panel's channels or grid are not those the model was trained on.
         """
+        from forecast.data.windows.windows import Windows
+
         self.check(panel)
-        return Windows(
-            in_codes_of(panel, self.categories),
-            context_length=self.context_length,
-            horizon=self.horizon,
-            calendar=self.calendar,
-            holidays=self.holidays,
-            scaled_series=self.scaled_series,
-            device=device,
-        )
+        return Windows(in_codes_of(panel, self.categories), **self._windows(), device=device)
+
+    def host_windows(self, panel: Panel) -> HostWindows:
+        """Return the panel as a source of batches of arrays; errors as of `windows`."""
+        self.check(panel)
+        return HostWindows(in_codes_of(panel, self.categories), **self._windows())
+
+    def _windows(self) -> dict[str, Any]:
+        return {
+            "context_length": self.context_length,
+            "horizon": self.horizon,
+            "calendar": self.calendar,
+            "holidays": self.holidays,
+            "scaled_series": self.scaled_series,
+        }
 
     def check(self, panel: Panel) -> None:
         """Compare with a panel.

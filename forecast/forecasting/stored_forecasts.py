@@ -1,12 +1,15 @@
 """Forecasts read back from a cutoff's folder."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecast.forecasting.arrow_arrays import numbers_of, texts_of
 from forecast.forecasting.published import read_success
 from forecast.forecasting.row_files import read_rows
 from forecast.forecasting.spreadsheet_safe import SAFE, without_apostrophes
@@ -33,24 +36,32 @@ def first_rows(path: Path, count: int) -> list[dict[str, Any]]:
         kept.append(table.slice(0, count - sum(rows.num_rows for rows in kept)))
         if sum(rows.num_rows for rows in kept) == count:
             break
-    rows: list[dict[str, Any]] = pa.concat_tables(kept).to_pylist()
-    return rows
+    table = pa.concat_tables(kept)
+    columns = {name: _plain(table[name]) for name in table.column_names}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """Return Python's values; of stamps, pyarrow would load pandas."""
+    if not pa.types.is_timestamp(column.type):
+        return list(column.to_pylist())
+    stamps = column.cast(pa.int64()).to_pylist()
+    return [datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us) for us in stamps]
 
 
 def flagged_series(path: Path) -> dict[str, list[str]]:
     """Return which series of a cutoff's folder have a flag, by flag, both in order."""
-    keys = ["flag", "unique_id"]
-    found = [
-        rows.filter(pc.not_equal(rows["flag"], "")).group_by(keys).aggregate([])
-        for rows in forecast_rows(path, keys)
-    ]
-    pairs = (
-        pa.concat_tables(found)
-        .group_by(keys)
-        .aggregate([])
-        .sort_by([(k, "ascending") for k in keys])
-    )
+    none = texts_of([""], np.zeros(1, np.int64))[0]
+    found: set[tuple[str, str]] = set()
+    for rows in forecast_rows(path, ["flag", "unique_id"]):
+        some = rows.filter(pc.not_equal(rows["flag"], none))
+        if not some.num_rows:
+            continue
+        coded = [some[key].combine_chunks().dictionary_encode() for key in some.column_names]
+        pairs = np.unique(np.stack([numbers_of(column.indices) for column in coded]), axis=1)
+        flags, ids = (column.dictionary.to_pylist() for column in coded)
+        found |= {(flags[flag], ids[series]) for flag, series in pairs.T.tolist()}
     names: dict[str, list[str]] = {}
-    for flag, name in zip(pairs["flag"].to_pylist(), pairs["unique_id"].to_pylist(), strict=True):
+    for flag, name in sorted(found):
         names.setdefault(flag, []).append(name)
     return names

@@ -6,17 +6,16 @@ Letters: N windows, L context, H horizon, T targets, Q quantile levels.
 from statistics import NormalDist
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from forecast.data.panel import Panel
+from forecast.data.windows.host_windows import parts_of
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.scaling import Scaler
-from forecast.data.windows.windows import Batch, WindowIndex, slices
+from forecast.data.windows.window_index import HostBatch, WindowIndex
 from forecast.forecasting.bridge import bridged
 from forecast.forecasting.calibration import Calibration
-from forecast.forecasting.even_forward import Raw, forward, forward_points, side_by_side
+from forecast.forecasting.even_forward import Engine, Raw, forward, side_by_side
 from forecast.forecasting.fallback import (
     Answer,
     Climate,
@@ -30,7 +29,6 @@ from forecast.forecasting.hardship import Hardship, hardship_of
 from forecast.forecasting.own_history import OwnHistory, Past
 from forecast.forecasting.spec import Spec
 from forecast.forecasting.suspect import flag_outliers, flag_stuck, outliers
-from forecast.models.network import Network
 
 
 class WindowAnswers:
@@ -46,7 +44,7 @@ class WindowAnswers:
 
     def __init__(
         self,
-        network: Network,
+        engine: Engine,
         spec: Spec,
         scaler: Scaler,
         calibration: Calibration | None,
@@ -54,23 +52,21 @@ class WindowAnswers:
         panel: Panel,
     ) -> None:
         self.panel = panel
-        self._network, self._spec = network, spec
+        self._engine, self._spec = engine, spec
         self._scaler, self._calibration = scaler, calibration
-        self._windows = spec.windows(panel, network.past_scale.device)
+        self._windows = spec.host_windows(panel)
         self._history = OwnHistory(panel, horizon=spec.horizon, season=spec.season)
 
     def calibrated(self, index: WindowIndex, *, batch_size: int) -> Forecast:
         """Forecast windows, calibrated by the bundle alone; bounds are not applied yet."""
         windows = self._windows
 
-        def answered(part: tuple[torch.Tensor, torch.Tensor]) -> tuple[Answer, Past]:
+        def answered(part: WindowIndex) -> tuple[Answer, Past]:
             batch = windows.gather(*part)
-            past = self._history.of(*_positions(batch), _past_targets(batch))
+            past = self._history.of(*part, _past_targets(batch))
             return self._answer(batch, past), past
 
-        found = side_by_side(
-            answered, slices(index, batch_size), on_gpu=windows.device.type != "cpu"
-        )
+        found = side_by_side(answered, parts_of(index, batch_size), self._engine)
         answers = [answer for answer, _ in found]
         never = [past.never for _, past in found]
         return Forecast(
@@ -83,7 +79,7 @@ class WindowAnswers:
             never=np.concatenate(never),
         )
 
-    def _without_gaps(self, batch: Batch, lack: Hardship) -> Batch:
+    def _without_gaps(self, batch: HostBatch, lack: Hardship) -> HostBatch:
         """Bridge late readings by own forecasts, where calibration has shown that to be better."""
         assert self._calibration is not None
         late = self._calibration.to_bridge(
@@ -91,19 +87,15 @@ class WindowAnswers:
         )
         if not late.any():
             return batch
-        return bridged(
-            self._point, self._windows, batch, torch.from_numpy(late).to(batch.past.device)
-        )
+        return bridged(lambda earlier: self._raw(earlier).point, self._windows, batch, late)
 
-    def _answer(self, batch: Batch, past: Past) -> Answer:
+    def _answer(self, batch: HostBatch, past: Past) -> Answer:
         """Forecast one batch, calibrated, flagged, with fallbacks."""
         spec, calibration = self._spec, self._calibration
-        wild = outliers(batch.past.cpu().numpy())
+        wild = outliers(batch.past)
         if wild.any():
-            keep = ~torch.from_numpy(wild).to(batch.past.device)
-            batch = batch._replace(past=torch.where(keep, batch.past, torch.nan))
-        ahead = batch.known[:, spec.context_length :]
-        seen = Seen(batch.past.cpu().numpy(), ahead.cpu().numpy())
+            batch = batch._replace(past=np.where(wild, np.float32(np.nan), batch.past))
+        seen = Seen(batch.past, batch.known[:, spec.context_length :])
         if calibration is None:
             point, quantiles = self._raw(batch)
         else:
@@ -131,9 +123,9 @@ class WindowAnswers:
             trusts_cold_start=spec.min_observed == 0,
         )
 
-    def _climate(self, batch: Batch, past: Past) -> Climate:
+    def _climate(self, batch: HostBatch, past: Past) -> Climate:
         """Give what the series' own history says, and train statistics where it has none."""
-        count, row = len(self._spec.targets), batch.scale_row.cpu().numpy()
+        count, row = len(self._spec.targets), batch.scale_row
         location, scale = (part[row][:, :count] for part in self._scaler.table())
         deviates = [NormalDist().inv_cdf(level) for level in self._spec.levels]
         is_own = np.isfinite(past.deviation)
@@ -144,18 +136,10 @@ class WindowAnswers:
             np.array(deviates, np.float32),
         )
 
-    def _raw(self, batch: Batch) -> Raw:
-        return forward(self._network, batch, self._spec.levels)
-
-    def _point(self, batch: Batch) -> Tensor:
-        """Forecast the points (N, H, T) of one batch, on its device."""
-        return forward_points(self._network, batch, self._spec.levels)
+    def _raw(self, batch: HostBatch) -> Raw:
+        return forward(self._engine, batch, self._spec.levels)
 
 
-def _positions(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return batch.series.cpu().numpy(), batch.cutoff.cpu().numpy()
-
-
-def _past_targets(batch: Batch) -> NDArray[np.float32]:
+def _past_targets(batch: HostBatch) -> NDArray[np.float32]:
     """Targets of the context, (N, L, T)."""
-    return batch.past[..., : batch.target.shape[2]].cpu().numpy()
+    return batch.past[..., : batch.target.shape[2]]

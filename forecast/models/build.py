@@ -6,6 +6,7 @@ from torch import nn
 
 from forecast.errors import ConfigError
 from forecast.models.architecture import Architecture, HeadSpec
+from forecast.models.derived import day_cycles, default_segment_length
 from forecast.models.ensemble import Ensemble
 from forecast.models.heads.distribution_heads import (
     AsymmetricLaplaceHead,
@@ -15,7 +16,6 @@ from forecast.models.heads.distribution_heads import (
     StudentTHead,
 )
 from forecast.models.heads.point_heads import Head, PointHead, PointQuantileHead
-from forecast.models.linear.features import day_cycles
 from forecast.models.recurrent.stacks import CellOptions
 from forecast.models.strategies.aligned import Aligned
 from forecast.models.strategies.direct import Direct
@@ -26,7 +26,6 @@ from forecast.models.strategies.segment import (
     Segment,
     SegmentOptions,
 )
-from forecast.models.strategies.segment_cuts import default_segment_length
 from forecast.vocabulary import (
     HeadName,
     Kind,

@@ -11,7 +11,8 @@ from forecast.config.modelling import Linear
 from forecast.data.panel import Panel
 from forecast.data.windows.splits import Split
 from forecast.data.windows.train_folds import MOST_FOLDS, TrainFolds
-from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
+from forecast.data.windows.window_index import WindowIndex, thin
+from forecast.data.windows.windows import Windows, batches
 from forecast.forecasting.forecaster import Forecaster
 from forecast.models.ensemble import segments_of
 from forecast.models.linear.choice import PARTS

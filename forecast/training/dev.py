@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from forecast.data.windows.windows import Batch, WindowIndex, Windows, slices
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Batch, Windows, slices
 from forecast.models.network import Network
 from forecast.vocabulary import Metric
 

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from forecast.config.training import Training
-from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Windows
 from forecast.errors import ConfigError, ModelError
 from forecast.models.network import Network
 from forecast.ranks import group

@@ -12,7 +12,7 @@ from forecast.config.training import Training
 from forecast.data.panel import Panel
 from forecast.data.windows.set_apart import set_apart
 from forecast.data.windows.splits import Split
-from forecast.data.windows.windows import WindowIndex, thin
+from forecast.data.windows.window_index import WindowIndex, thin
 from forecast.errors import DataError
 from forecast.evaluation.backtest import train_scale
 from forecast.forecasting.calibrate import calibrated

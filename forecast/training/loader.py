@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.data.windows.windows import Batch, WindowIndex, Windows
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Batch, Windows
 from forecast.errors import ConfigError
 from forecast.models.draws import Rows
 

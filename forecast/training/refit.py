@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecast.data.windows.candidates import Candidates
-from forecast.data.windows.windows import WindowIndex, thin
+from forecast.data.windows.window_index import WindowIndex, thin
 from forecast.models.ensemble import segments_of
 from forecast.training.dev import DevSet, Objective
 from forecast.training.fit import fit

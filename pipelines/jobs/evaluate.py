@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forecast.config import Config
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
     from forecast.evaluation.backtest import Backtest
     from forecast.forecasting.experiment import Experiment
     from forecast.forecasting.forecaster import Forecaster
@@ -96,7 +96,7 @@ def run(
 
 def evaluate(experiment: Experiment, subject: Subject, index: WindowIndex) -> Findings:
     """Return the backtest with the errors of all parts and the worst windows."""
-    from forecast.data.windows.windows import thin
+    from forecast.data.windows.window_index import thin
     from forecast.evaluation.backtest import run_backtest, score_table
     from forecast.evaluation.beside import simple_forecasts
     from forecast.evaluation.diagnosis import PARTS, worst_windows
@@ -128,7 +128,7 @@ def evaluate(experiment: Experiment, subject: Subject, index: WindowIndex) -> Fi
 
 def _affordable(config: Config, index: WindowIndex) -> WindowIndex:
     """Return as many evenly spaced windows as fit into memory; print it if that is not all."""
-    from forecast.data.windows.windows import thin
+    from forecast.data.windows.window_index import thin
 
     most = max(1, MOST_VALUES // (config.horizon * len(config.data.targets)))
     if len(index.series) > most:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.errors import ConfigError, DataError
 from forecast.forecasting.forecast_files import CutoffFolder
 from forecast.forecasting.forecast_table import Provenance, forecast_table

@@ -118,7 +118,7 @@ def _say_judgement(config: Config, number: int, *, champion: int) -> None:
 
 
 def _judgement(config: Config, panel: Panel, number: int, *, champion: int) -> str:
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
     from pipelines.steps.training_run import backtest_of
 
     experiment = experiment_of(config, panel)

@@ -43,14 +43,14 @@ def model_now(config: Config, panel: Panel, oldest: int) -> Model:
             raise type(fault)(answer["fault"])
         told = (str(fault),) if config.monitor.allow_no_champion else ()
         return Model(stand_in, config.horizon, VERSION, "", (), told, fault)
-    from forecast.forecasting.forecaster import Forecaster
+    from forecast.forecasting.bundle_predictor import load_predictor
 
     version, run_id = answer["version"], answer["run_id"]
     folder = config.work_folder.absolute() / "bundles" / str(version)
     if not is_cached(folder, run_id):  # a machine of its own
         folder = champion_bundle(config, version).path
-    forecaster = Forecaster.load(folder)
-    model = Model(forecaster, forecaster.spec.horizon, str(version), run_id)
+    predictor = load_predictor(folder)
+    model = Model(predictor, predictor.spec.horizon, str(version), run_id)
     if not answer["unasked"]:
         return model
     line = (

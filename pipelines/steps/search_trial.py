@@ -158,7 +158,7 @@ def _minutes(fitted: Fitted, seconds: float) -> float:
 
 def _costs(experiment: Experiment, fitted: Fitted) -> dict[str, float]:
     """Measure milliseconds to forecast one window (median), and megabytes of the bundle."""
-    from forecast.data.windows.windows import thin
+    from forecast.data.windows.window_index import thin
 
     panel, window = experiment.panel, thin(experiment.split.dev, most=1)
     fitted.forecaster.predict(panel, window)  # the first one pays for what is loaded and kept

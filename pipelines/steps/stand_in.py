@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from forecast.config import Config
     from forecast.data.panel import Panel
     from forecast.data.windows.predictor import Forecast
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
 
 VERSION = "seasonal-naive"  # in place of a champion's version
 FLAG = "fallback:seasonal_naive"

@@ -14,7 +14,7 @@ from pipelines.steps.freshness import cutoff_now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
     from forecast.evaluation.backtest import Backtest
     from forecast.forecasting.experiment import Experiment
     from forecast.forecasting.forecaster import Forecaster

@@ -83,3 +83,31 @@ def test_durations_become_steps():
 def test_what_is_no_grid_is_refused(frequency, zone, message):
     with pytest.raises(ConfigError, match=message):
         Grid(frequency, zone)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Kathmandu",
+        "Pacific/Apia",
+        "America/Sao_Paulo",
+    ],
+)
+def test_local_clocks_are_those_of_pandas(zone):
+    """At random instants of two centuries, and a nanosecond around every change of clocks."""
+    random = np.random.default_rng(1)
+    low, high = pd.Timestamp("1890-01-01").value, pd.Timestamp("2100-01-01").value
+    time = np.sort(random.integers(low, high, 20_000))
+    found = Grid("1h", zone).local(time)
+    moved = np.flatnonzero(np.diff(found - time))
+    edges = time[np.unique(np.concatenate([moved, moved + 1]))]
+    quarters = (edges[:, None] + np.arange(-200, 200) * 900_000_000_000).reshape(-1)
+    time = np.concatenate([time, quarters, quarters - 1])
+    stamps = pd.DatetimeIndex(time.view("M8[ns]")).tz_localize("UTC")
+    wall = stamps.tz_convert(zone).tz_localize(None).to_numpy("M8[ns]").view(np.int64)
+    np.testing.assert_array_equal(Grid("1h", zone).local(time), wall)
+    assert len(moved)

@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.windows.predictor import Forecast
 from forecast.data.windows.splits import rolling_origins, split_windows
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation import backtest as b
 from forecast.evaluation import metrics as m
 from forecast.evaluation.naive_baselines import Naive

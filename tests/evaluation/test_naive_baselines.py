@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from forecast.data.windows.splits import split_windows
-from forecast.data.windows.windows import WindowIndex, thin
+from forecast.data.windows.window_index import WindowIndex, thin
 from forecast.evaluation.naive_baselines import Naive, fit_band
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.forecasting.fallback import repeat_season
@@ -86,7 +86,7 @@ def test_the_band_covers_and_scales_with_each_series():
     naive = Naive.fit(panel, split.train, horizon=H, season=SEASON)
     forecast = naive.predict(panel, split.test)
     assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
-    from forecast.data.windows.windows import collect_actual
+    from forecast.data.windows.host_windows import collect_actual
 
     actual = collect_actual(panel, split.test, horizon=H)
     low, high = forecast.quantiles[..., 0], forecast.quantiles[..., -1]
@@ -148,7 +148,7 @@ def test_ridge_beats_the_naives_where_it_must():
     panel = sine_panel(600, 24, series=2, noise=0.05)
     split = split_windows(panel, context_length=48, horizon=H, train=0.7, dev=0.15, test=0.15)
     ridge = Ridge.fit(panel, split, inputs=Inputs(48, H))
-    from forecast.data.windows.windows import collect_actual
+    from forecast.data.windows.host_windows import collect_actual
 
     actual = collect_actual(panel, split.test, horizon=H)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from forecast.data.windows.predictor import Forecast
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation.backtest import Backtest
 from forecast.evaluation.metrics import mae, rmse
 from forecast.evaluation.paired_test import (

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.host_windows import collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.forecasting.calibrate import calibrated
 from forecast.forecasting.calibration import Calibration
 from forecast.forecasting.hardship import Hardship, hardship_of, late_knots

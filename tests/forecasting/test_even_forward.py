@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from forecast.config.modelling import Model
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.forecasting.even_forward import side_by_side
+from forecast.forecasting.torch_engine import TorchEngine
 from tests.tiny import tiny_panel, tiny_untrained
 
 
@@ -52,11 +53,11 @@ def test_what_is_done_side_by_side_comes_in_order_and_may_fail():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert side_by_side(lambda n: (n, torch.get_num_threads()), range(5), on_gpu=False) == [
-            (n, 1) for n in range(5)
-        ]
+        engine = TorchEngine(forecaster_of(tiny_panel(300), "direct", "lstm").network)
+        found = side_by_side(lambda n: (n, torch.get_num_threads()), range(5), engine)
+        assert found == [(n, 1) for n in range(5)]
         with pytest.raises(ZeroDivisionError):
-            side_by_side(lambda n: 1 / n, [1, 0], on_gpu=False)
+            side_by_side(lambda n: 1 / n, [1, 0], engine)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from forecast.data.panel.panel import newest_cutoff
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.errors import ModelError
 from forecast.forecasting import in_parts
 from forecast.forecasting.spec import index_at

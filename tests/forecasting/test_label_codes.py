@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.errors import ModelError
 from forecast.forecasting.label_codes import in_codes_of, unseen
 from tests.builders import panel_of

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.forecasting.forecast_table import Provenance, forecast_table
 from forecast.forecasting.own_history import OwnHistory
 from tests.builders import panel_of

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from forecast.forecasting.rolling_intervals import lookback, origin_stride
 from forecast.forecasting.spec import index_at
 from forecast.forecasting.spread_factors import at_level

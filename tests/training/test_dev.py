@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.data.windows.windows import collect_actual
+from forecast.data.windows.host_windows import collect_actual
 from forecast.evaluation import metrics
 from forecast.training.dev import DevSet, Objective
 from tests.tiny import SPEC, tiny_panel, tiny_split, tiny_untrained

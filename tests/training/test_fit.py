@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from forecast.data.windows.windows import collect_actual
+from forecast.data.windows.host_windows import collect_actual
 from forecast.errors import ConfigError, DataError, ModelError
 from forecast.evaluation.metrics import mae
 from forecast.training import checkpoints

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.config.modelling import Model
+from forecast.data.windows.host_windows import collect_actual
 from forecast.data.windows.splits import split_windows
-from forecast.data.windows.windows import collect_actual
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.forecasting.spec import Spec
 from forecast.training.fitting import fit_forecaster

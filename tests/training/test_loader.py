@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.data.windows.windows import WindowIndex, Windows
+from forecast.data.windows.window_index import WindowIndex
+from forecast.data.windows.windows import Windows
 from forecast.errors import ConfigError
 from forecast.training.loader import WindowLoader
 from tests.builders import ramp_panel

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from forecast.config.modelling import Model
+from forecast.data.windows.host_windows import collect_actual
 from forecast.data.windows.splits import split_windows
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation.naive_baselines import Naive
 from forecast.forecasting.spec import Spec
 from forecast.training.fitting import fit_forecaster

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from forecast.data.windows.host_windows import collect_actual
 from forecast.data.windows.scaling import fit_scaler
-from forecast.data.windows.windows import WindowIndex, collect_actual
+from forecast.data.windows.window_index import WindowIndex
 from forecast.evaluation.ridge_baseline import Inputs, Ridge
 from forecast.forecasting.forecaster import Forecaster
 from tests.builders import panel_of

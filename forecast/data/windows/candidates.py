@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecast.data.panel.blocks import Block, blocks, ranges
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

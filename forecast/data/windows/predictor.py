@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
 
 
 @dataclass(frozen=True)

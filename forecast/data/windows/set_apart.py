@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 if TYPE_CHECKING:
     from forecast.data.panel import Panel

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forecast.data.panel import Panel
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
 
 Spans = dict[str, "NDArray[np.int64]"]
 """Grid intervals [first, stop) of each part's targets, (R, 2), in order."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from forecast.data.panel import Panel
-    from forecast.data.windows.windows import WindowIndex
+    from forecast.data.windows.window_index import WindowIndex
 
 MOST_FOLDS = 8
 

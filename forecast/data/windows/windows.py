@@ -17,21 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from forecast.data.panel import Panel
-
-MOST_WINDOWS = 20_000  # enough for error quantiles of each step
+    from forecast.data.windows.window_index import WindowIndex
 
 # B batch, L context, H horizon, C channels, T targets, P past, K known
-
-
-class WindowIndex(NamedTuple):
-    """Windows by position: series (N,) and cutoff (N,), the number of the series' steps used.
-
-    The past of a window is ``[:cutoff]``; its last timestamp is
-    ``grid.time(start[series] + cutoff - 1)``.
-    """
-
-    series: NDArray[np.int64]
-    cutoff: NDArray[np.int64]
 
 
 class Batch(NamedTuple):
@@ -177,13 +165,6 @@ def _fits(panel: Panel, calendar: NDArray[np.float32], device: torch.device) -> 
     )
 
 
-def thin(index: WindowIndex, *, most: int = MOST_WINDOWS) -> WindowIndex:
-    """Return at most `most` windows, evenly spaced over the index."""
-    n = len(index.series)
-    keep = np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
-    return WindowIndex(index.series[keep], index.cutoff[keep])
-
-
 def batches(windows: Windows, index: WindowIndex, *, batch_size: int) -> Iterator[Batch]:
     """Yield the windows of an index in batches, in order."""
     series, cutoff = torch.from_numpy(index.series), torch.from_numpy(index.cutoff)
@@ -200,10 +181,3 @@ def slices(
     cutoff = torch.as_tensor(index.cutoff)[rank::world]
     starts = range(0, len(series), batch_size)
     return [(series[i : i + batch_size], cutoff[i : i + batch_size]) for i in starts]
-
-
-def collect_actual(panel: Panel, index: WindowIndex, *, horizon: int) -> NDArray[np.float32]:
-    """Return the actuals (N, H, T) of an index; NaN where missing or in the future."""
-    windows = Windows(panel, context_length=1, horizon=horizon)
-    found = [batch.target.numpy() for batch in batches(windows, index, batch_size=1024)]
-    return np.concatenate(found) if found else np.empty((0, horizon, len(panel.targets)), "f4")

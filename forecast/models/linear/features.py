@@ -3,34 +3,15 @@
 Shapes: B batch, L context, H horizon, T targets, P past, K known, F features.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from forecast.models.derived import COVARIATE_STEPS, HARMONICS
+
 WindowTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 """past, known, static and target of a batch, scaled."""
-
-HARMONICS = 4
-
-COVARIATE_STEPS = 48
-"""Newest steps of the past covariates that are read; older ones add columns but hardly skill."""
-
-
-def day_cycles(known_names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Return the columns (sine, cosine) of the calendar's day and week that are present.
-
-    Longer cycles are left out: few data sets hold enough years to fit the harmonics of a year.
-
-    Examples
-    --------
-    >>> day_cycles(["promo", "hour_of_day_sin", "hour_of_day_cos", "day_of_year_sin"])
-    ((1, 2),)
-    """
-    place = {name: column for column, name in enumerate(known_names)}
-    pairs = [(f"{cycle}_sin", f"{cycle}_cos") for cycle in ("hour_of_day", "day_of_week")]
-    return tuple((place[s], place[c]) for s, c in pairs if s in place and c in place)
 
 
 @dataclass(frozen=True)

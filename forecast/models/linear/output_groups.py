@@ -10,7 +10,8 @@ Shapes: N rows, T targets, H outputs.
 import torch
 from torch import Tensor
 
-from forecast.data.windows.windows import WindowIndex, Windows, batches, thin
+from forecast.data.windows.window_index import WindowIndex, thin
+from forecast.data.windows.windows import Windows, batches
 
 WHOLE_SHARE = 0.5
 """With at least this share of gapless rows, among those with any output, one group is enough."""

@@ -9,10 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from forecast.models.derived import SMALLEST_SCALE
 from forecast.vocabulary import Normalization
-
-SMALLEST_SCALE = 1e-3
-"""Floor of a window's standard deviation, in train z-scores: a constant window stays finite."""
 
 
 class WindowScale(NamedTuple):

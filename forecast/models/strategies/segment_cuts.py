@@ -4,29 +4,9 @@ Shapes: B batch, L context, H horizon, T targets, C channels, W steps per segmen
 context, m segments of the horizon.
 """
 
-from math import gcd
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-LONGEST_SEGMENT = 48
-
-
-def default_segment_length(context_length: int, horizon: int) -> int:
-    """Return the largest common divisor of context and horizon up to 48, if it is at least 4.
-
-    Otherwise 24, or the horizon if that is shorter: the context is then padded in front and the
-    last segment of the horizon cut.
-
-    Examples
-    --------
-    >>> [default_segment_length(720, 96), default_segment_length(168, 24)]
-    [48, 24]
-    """
-    common = gcd(context_length, horizon)
-    divisors = [w for w in range(4, min(common, LONGEST_SEGMENT) + 1) if common % w == 0]
-    return divisors[-1] if divisors else min(24, horizon, context_length)
 
 
 def cut_context(channels: Tensor, width: int) -> Tensor:

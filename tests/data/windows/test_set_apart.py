@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecast.data.windows.set_apart import set_apart
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 from tests.builders import ramp_panel
 
 

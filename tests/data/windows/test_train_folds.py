@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from forecast.data.panel import panel_from_frame
 from forecast.data.windows.train_folds import MOST_FOLDS, FoldSpan, TrainFolds, fold_count
-from forecast.data.windows.windows import WindowIndex
+from forecast.data.windows.window_index import WindowIndex
 
 
 def panel_of(*lengths):

@@ -75,6 +75,24 @@ def test_train_shows_the_test_error_beside_the_naive_ones(trained):
         assert words in log
 
 
+def test_a_forecast_loads_neither_torch_nor_pandas(trained):
+    script = (
+        "import sys; from pipelines.cli import main; "
+        "assert main(['predict', 'tiny.yaml', '--set', 'output.path=light']) == 0; "
+        "print(*{'torch', 'pandas', 'mlflow', 'sklearn', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=trained,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == ""
+
+
 def test_train_leaves_no_checkpoints_behind(trained):
     assert not list((trained / ".forecast/tiny/checkpoints").glob("*"))
 
