@@ -163,9 +163,13 @@ def _factors(
     )
     pairs, place = np.unique(np.stack([back.first, back.stop]), axis=1, return_inverse=True)
     total = _summed(found, *pairs)
-    windows = total.seen / np.diff(group_edges(spec.horizon))[:, None]
-    best = best_factors(total, horizon=spec.horizon, origins=INDEPENDENT * windows, prior=CHANGE)
-    return best[place.reshape(-1)]
+    return changed(total, horizon=spec.horizon)[place.reshape(-1)]
+
+
+def changed(total: Evidence, *, horizon: int) -> Array:
+    """Return the log factors (..., R, T, S) by which spreads changed since the calibration."""
+    windows = total.seen / np.diff(group_edges(horizon))[:, None]
+    return best_factors(total, horizon=horizon, origins=INDEPENDENT * windows, prior=CHANGE)
 
 
 def _whole_batches(index: WindowIndex) -> WindowIndex:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from forecast.forecasting.rolling_intervals import changed
 from forecast.forecasting.spread_factors import (
     LOG_FACTORS,
     Evidence,
@@ -119,6 +120,21 @@ def test_a_correction_from_few_forecasts_costs_next_to_nothing():
         moved = corrected(actual, quantiles, 5)
         ratios.append(pinball(actual[5:], moved) / pinball(actual[5:], quantiles[5:]))
     assert np.mean(ratios) < 1.005
+
+
+@pytest.mark.parametrize("origins", [5, 28])
+def test_looking_back_on_forecasts_that_were_right_does_them_no_harm(origins):
+    ratios = []
+    for seed in range(40):
+        actual, quantiles = normal_case(400, width=1.0, seed=seed)
+        found = evidence_of(actual[:origins], quantiles[:origins], LEVELS, least=[1e-3])
+        total = Evidence(found.loss.sum(axis=0), found.seen.sum(axis=0))
+        factors = by_step(changed(total, horizon=HORIZON), HORIZON)
+        later = quantiles[origins:]
+        moved = scaled(later, factors, LEVELS)
+        ratios.append(pinball(actual[origins:], moved) / pinball(actual[origins:], later))
+    assert np.mean(ratios) < 1.0005
+    assert np.max(ratios) < 1.003
 
 
 def test_the_median_never_moves():
