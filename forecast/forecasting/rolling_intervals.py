@@ -23,7 +23,6 @@ from forecast.forecasting.spread_factors import (
     LOG_FACTORS,
     Array,
     Evidence,
-    Prior,
     best_factors,
     by_step,
     evidence_of,
@@ -46,12 +45,9 @@ if TYPE_CHECKING:
 SPAN_SEASONS = 28  # looked back on at least, so that short horizons see weeks as well
 BATCH = 64  # origins forecast together
 MOST_VALUES = 4_000_000  # quantiles and losses of origins that are held at once
-INDEPENDENT = 0.5
+INDEPENDENT = 0.3
 """Independent windows that an origin is worth: the errors of one series are alike for longer than a
-horizon."""
-CHANGE = Prior(0.18, 0.05)
-"""A spread is expected to have changed less since the calibration than that itself was off: with
-the calibration's prior, looking back made bands worse on five tasks of five (docs/models.md)."""
+horizon. Counted whole, looking back made bands worse on five tasks of five (docs/models.md)."""
 
 
 class Lookback(NamedTuple):
@@ -169,7 +165,7 @@ def _factors(
 def changed(total: Evidence, *, horizon: int) -> Array:
     """Return the log factors (..., R, T, S) by which spreads changed since the calibration."""
     windows = total.seen / np.diff(group_edges(horizon))[:, None]
-    return best_factors(total, horizon=horizon, origins=INDEPENDENT * windows, prior=CHANGE)
+    return best_factors(total, horizon=horizon, origins=INDEPENDENT * windows)
 
 
 def _whole_batches(index: WindowIndex) -> WindowIndex:

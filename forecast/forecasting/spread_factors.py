@@ -22,28 +22,12 @@ Array = NDArray[np.float64]
 
 LOG_FACTORS = np.linspace(-2.0, 3.4, 55)  # tried: a seventh to thirty times, 1 among them
 GROUPS = 6
+PRIOR_WIDTH = 0.25  # of the logarithm of a factor: most models are off by less than a third
+PRIOR_PARTS = 0.2  # by which one target or group of steps differs from all of them
 WEIGHT = 1.0  # scores that an origin is worth: neighbouring steps err together
 CAUTION = 1 / 60
 """By how much levels are moved away from one half before they are aimed at: of n scores the share
 (n + 1) / n (Vovk et al. 2005), with the sixty horizons that evidence spans at most."""
-
-
-class Prior(NamedTuple):
-    """How far factors are expected to be from 1, as deviations of their logarithm.
-
-    Parameters
-    ----------
-    common
-        Of the factor that all targets and groups of steps share.
-    parts
-        By which one target or group of steps differs from all of them.
-    """
-
-    common: float
-    parts: float
-
-
-CALIBRATION = Prior(0.25, 0.2)  # most models are off by less than a third
 
 
 class Evidence(NamedTuple):
@@ -190,7 +174,6 @@ def best_factors(
     *,
     horizon: int,
     origins: ArrayLike | None = None,
-    prior: Prior = CALIBRATION,
 ) -> Array:
     """Return the logarithm of the best factor of each group, target and side, (..., R, T, S).
 
@@ -203,8 +186,6 @@ def best_factors(
         Summed over windows.
     origins
         (..., R, T) how many independent windows it is worth; as many as were seen unless given.
-    prior
-        What is known of the factors without it.
     """
     steps = np.diff(group_edges(horizon))
     seen = evidence.seen / steps[:, None] if origins is None else np.asarray(origins, np.float64)
@@ -212,11 +193,11 @@ def best_factors(
     of_group, of_target = seen.mean(axis=-1) * targets, seen.mean(axis=-2)
     of_all = of_group.mean(axis=-1)
     loss = evidence.loss
-    common = _peak(loss.sum(axis=(-4, -3)), of_all[..., None], 0.0, prior.common)  # (..., S)
-    group = _peak(loss.sum(axis=-3), of_group[..., None], common[..., None, :], prior.parts)
-    target = _peak(loss.sum(axis=-4), of_target[..., None], common[..., None, :], prior.parts)
+    common = _peak(loss.sum(axis=(-4, -3)), of_all[..., None], 0.0, PRIOR_WIDTH)  # (..., S)
+    group = _peak(loss.sum(axis=-3), of_group[..., None], common[..., None, :], PRIOR_PARTS)
+    target = _peak(loss.sum(axis=-4), of_target[..., None], common[..., None, :], PRIOR_PARTS)
     expected = group[..., :, None, :] + target[..., None, :, :] - common[..., None, None, :]
-    return _peak(loss, seen[..., None], expected, prior.parts)
+    return _peak(loss, seen[..., None], expected, PRIOR_PARTS)
 
 
 def _peak(loss: Array, origins: Array, centre: ArrayLike, width: float) -> Array:

@@ -133,8 +133,8 @@ def test_looking_back_on_forecasts_that_were_right_does_them_no_harm(origins):
         later = quantiles[origins:]
         moved = scaled(later, factors, LEVELS)
         ratios.append(pinball(actual[origins:], moved) / pinball(actual[origins:], later))
-    assert np.mean(ratios) < 1.0005
-    assert np.max(ratios) < 1.003
+    assert np.mean(ratios) < 1.001  # counted whole, origins would cost .003
+    assert np.max(ratios) < 1.005
 
 
 def test_the_median_never_moves():
