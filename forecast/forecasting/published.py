@@ -52,6 +52,29 @@ def forecast_faults(path: Path) -> list[str]:
     return faults_of(path, success["checksums"])
 
 
+def stale_staging(root: Path) -> list[Path]:
+    """Return the files that `remove_stale_staging` would remove, if no run is on its way."""
+    found = [folder for folder, published in _staged(root) if not _is_only_copy(folder, published)]
+    return [file for folder in found for file in _ours(folder)]
+
+
+def _staged(root: Path) -> list[tuple[Path, Path]]:
+    """Return the folders on the way to a cutoff below `root`, and that of the cutoff."""
+    staging = staging_folder(root)
+    entries = sorted(staging.iterdir()) if staging.is_dir() else []
+    found = [(entry, _STAGED.fullmatch(entry.name)) for entry in entries if entry.is_dir()]
+    return [(entry, root / match[1]) for entry, match in found if match is not None]
+
+
+def _is_only_copy(folder: Path, published: Path) -> bool:
+    """Return whether a run was killed between two renames, so that the cutoff has its old name."""
+    return folder.suffix == ".old" and not published.exists()
+
+
+def _ours(folder: Path) -> list[Path]:
+    return [entry for entry in folder.iterdir() if _STAGED_FILE.fullmatch(entry.name)]
+
+
 def remove_stale_staging(root: Path, *, keep: Iterable[Path]) -> None:
     """Remove what killed runs left on the way to cutoffs that this run does not write.
 
@@ -65,18 +88,13 @@ def remove_stale_staging(root: Path, *, keep: Iterable[Path]) -> None:
     staging, kept = staging_folder(root), set(keep)
     if not staging.is_dir():
         return
-    for folder in sorted(staging.iterdir()):
-        match = _STAGED.fullmatch(folder.name)
-        if match is None or folder in kept or not folder.is_dir():
+    for folder, published in _staged(root):
+        if folder in kept:
             continue
-        published = root / match[1]
-        if match[2] and not published.exists():  # killed between two renames
+        if _is_only_copy(folder, published):
             folder.rename(published)
             continue
-        names = (entry.name for entry in folder.iterdir())
-        retire_folder(
-            folder, published, ours=[name for name in names if _STAGED_FILE.fullmatch(name)]
-        )
+        retire_folder(folder, published, ours=[file.name for file in _ours(folder)])
     with suppress(OSError):
         staging.rmdir()
 

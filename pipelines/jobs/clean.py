@@ -15,6 +15,7 @@ from forecast.forecasting.published import (
     made_by_us,
     remove_stale_staging,
     staging_folder,
+    stale_staging,
 )
 from forecast.text import bytes_text, counted
 from pipelines.process.console import say, table
@@ -120,9 +121,9 @@ def _damaged(config: Config) -> Iterator[Item]:
 
 def _staging(config: Config) -> Iterator[Item]:
     """Yield what killed runs left of forecasts that they did not publish."""
-    folder = staging_folder(config.output_folder)
-    if folder.is_dir():
-        yield Item("unfinished forecasts", folder, _all_files(folder))
+    if files := stale_staging(config.output_folder):
+        folder = staging_folder(config.output_folder)
+        yield Item("unfinished forecasts", folder, tuple(files))
 
 
 def _forecasts(config: Config, before: str) -> Iterator[Item]:

@@ -6,12 +6,14 @@ the change is printed; by hand it is made all the same.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from forecast.config.duration import duration_s
 from forecast.errors import ConfigError, ForecastError, ModelError
 from forecast.evaluation.beside import MODEL
 from forecast.forecasting.bundle import read_manifest
+from forecast.whole_files import read_object, write_whole
 from pipelines.process.console import say, table
 from pipelines.process.lock import run_lock
 from pipelines.steps.champion import INCUMBENT, load_comparable
@@ -30,8 +32,13 @@ from pipelines.tracking import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from forecast.config import Config
     from forecast.data.panel import Panel
+
+
+INTENT = "rollback.json"  # in the work folder: a rollback on its way
 
 
 def run(config: Config, *, version: str | None = None, rollback: bool = False) -> int | None:
@@ -72,18 +79,42 @@ def _number(text: str) -> int:
 
 
 def _roll_back(config: Config) -> None:
-    """Move the alias back to the version before; a second call goes back one further."""
+    """Move the alias back to the version before; a second call goes back one further.
+
+    One that was killed behind its alias is completed by the next call: what it meant to do is
+    written down before.
+    """
     champion = alias_version(config, CHAMPION)
     if champion is None:
         raise ModelError(f"{config.name}: there is no champion to roll back from")
+    intent = config.work_folder / INTENT
+    if (meant := _meant(intent)) is not None and meant[1] == champion.number:
+        _say_rolled_back(config, *meant)
+        intent.unlink()
+        return
     before = champion_before(config, champion.number)
     if before is None:
         raise ModelError(
             f"{config.name}: version {champion.number} replaced no other as champion; name the "
             "version: `forecast promote CONFIG VERSION`"
         )
+    write_whole(intent, json.dumps({"from": champion.number, "to": before}))
     set_alias(config, CHAMPION, before)
-    say(f"version {before} of {config.name} is the champion again, instead of {champion.number}")
+    _say_rolled_back(config, champion.number, before)
+    intent.unlink()
+
+
+def _meant(intent: Path) -> tuple[int, int] | None:
+    """Return from which version to which a rollback was on its way; None if none was."""
+    try:
+        found = read_object(intent)
+        return int(found["from"]), int(found["to"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _say_rolled_back(config: Config, was: int, now: int) -> None:
+    say(f"version {now} of {config.name} is the champion again, instead of {was}")
 
 
 def _crown(config: Config, number: int) -> None:
@@ -97,6 +128,7 @@ def _crown(config: Config, number: int) -> None:
         _require_fit(config, number)
     if before is not None and not is_champion:
         _say_judgement(config, number, champion=before.number)
+    (config.work_folder / INTENT).unlink(missing_ok=True)
     crown(config, number)  # again, if it is: a promotion that was killed is completed
     challenger = alias_version(config, CHALLENGER)
     if challenger is not None and challenger.number == number:

@@ -31,6 +31,7 @@ def reading_findings(notes: Notes, data: Data, readings: int) -> Iterator[Findin
     yield from _rows(notes)
     yield from _clock(notes, data)
     yield from _cells(notes, data, readings)
+    yield from _spelled(notes)
     for name, tally in notes.clipped.items():
         yield Finding(
             "note",
@@ -177,6 +178,10 @@ def _cells(notes: Notes, data: Data, readings: int) -> Iterator[Finding]:
             first=tally.first,
             setting="data.missing",
         )
+
+
+def _spelled(notes: Notes) -> Iterator[Finding]:
+    """Yield findings about how numbers are written: marks between thousands, units."""
     for name, tally in notes.grouped.items():
         if tally.count:
             yield Finding(
@@ -189,4 +194,18 @@ def _cells(notes: Notes, data: Data, readings: int) -> Iterator[Finding]:
                 column=name,
                 first=tally.first,
                 setting="data.csv.thousands",
+            )
+    for name, tally in notes.bare.items():
+        beside = notes.with_unit[name]
+        if tally.count and beside.count:
+            yield Finding(
+                "warning",
+                "units",
+                f"{counted(tally.count, 'number')} without a unit beside "
+                f"{beside.count:,} with one (the first: {beside.first}): all are read alike, "
+                "nothing is converted",
+                tally.count,
+                column=name,
+                first=tally.first,
+                setting="data.csv.units",
             )

@@ -32,16 +32,18 @@ def header_hint(
     separator, skip_rows, encoding
         How it was read.
     """
+    start = next((line.strip() for line in top if line.strip()), "")
+    if start.startswith("<"):
+        return "; this is a page of HTML or XML, perhaps of an error, and no table"
+    if start.startswith("ARROW1"):
+        return "; this is a Feather (Arrow) file, which is not read: export CSV or Parquet"
+    if start.startswith(("{", "[{")):
+        return "; this looks like JSON, which is not read: export CSV or Parquet"
     if any("\ufffd" in name for name in names):
         return (
             f"; the header holds bytes that are not {encoding}: set data.csv.encoding, "
             "for example latin-1"
         )
-    start = next((line.strip() for line in top if line.strip()), "")
-    if start.startswith("<"):
-        return "; this is a page of HTML or XML, perhaps of an error, and no table"
-    if start.startswith(("{", "[{")):
-        return "; this looks like JSON, which is not read: export CSV or Parquet"
     for mark in dict.fromkeys((separator, *SEPARATORS)):
         line = _line_with(top, wanted, mark)
         if line is not None:

@@ -87,7 +87,7 @@ class ReadingState:
         settings = like or column
         if column in self.labels:
             return self.labels[column].encode(cells, self.markers(column))
-        self._units.note(settings, cells, series, self.spelling.units, site)
+        has_unit = self._units.note(settings, cells, series, self.spelling.units, site)
         numbers = to_numbers(cells, self.markers(settings), self.spelling)
         if numbers.bad is not None:
             site.fault(
@@ -101,6 +101,10 @@ class ReadingState:
             self._looked.add(column)
             some = grouped(cells.slice(0, LOOKED_AT), self.spelling)
             self._tally(notes.grouped, column).add_rows(some, site.place)
+        if has_unit is not None:
+            bare = np.isfinite(numbers.values) & ~has_unit
+            self._tally(notes.with_unit, settings).add_rows(has_unit, site.place)
+            self._tally(notes.bare, settings).add_rows(bare, site.place)
         for number, hits in numbers.marked.items():
             notes.marked.setdefault((settings, number), Tally()).add_rows(hits, site.place)
         if numbers.infinite is not None:

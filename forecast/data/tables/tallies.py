@@ -49,6 +49,8 @@ class Notes:
         infinite.
     grouped
         Cells by column, of the first, whose decimal mark looks like one between thousands.
+    with_unit, bare
+        Numbers by column that have one of `csv.units` beside them, and that have none.
     naive
         Rows whose time has no offset.
     repeated, skipped
@@ -81,6 +83,8 @@ class Notes:
     marked: dict[tuple[str, float], Tally] = field(default_factory=dict)
     infinite: dict[str, Tally] = field(default_factory=dict)
     grouped: dict[str, Tally] = field(default_factory=dict)
+    with_unit: dict[str, Tally] = field(default_factory=dict)
+    bare: dict[str, Tally] = field(default_factory=dict)
     excluded: Tally = field(default_factory=Tally)
     clipped: dict[str, Tally] = field(default_factory=dict)
     static_changes: dict[str, Tally] = field(default_factory=dict)

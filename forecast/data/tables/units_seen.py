@@ -28,8 +28,10 @@ class UnitsSeen:
         series: NDArray[np.int32],
         units: Sequence[str],
         site: Site,
-    ) -> None:
+    ) -> NDArray[np.bool_] | None:
         """Make a fault of every cell whose unit is another than its series had in this column.
+
+        Returns the cells that hold a unit; None where none can.
 
         Parameters
         ----------
@@ -44,12 +46,13 @@ class UnitsSeen:
         site
             Where the rows stand.
         """
-        if len({_alike(unit) for unit in units}) < 2 or not is_text(cells):
-            return
+        if not units or not is_text(cells):
+            return None
         found = self._codes(as_text(cells), units)
-        rows = np.flatnonzero(found != NONE)
+        has_unit: NDArray[np.bool_] = found != NONE
+        rows = np.flatnonzero(has_unit)
         if not len(rows):
-            return
+            return has_unit
         seen = self._of_series(column, int(series[rows].max()) + 1)
         ids, first = np.unique(series[rows], return_index=True)
         fresh = seen[ids] == NONE
@@ -65,6 +68,7 @@ class UnitsSeen:
                 f"the same series' cells held {before!r} before, and units are dropped without "
                 "conversion (data.csv.units): write them all in one unit",
             )
+        return has_unit
 
     def _codes(self, text: pa.Array, units: Sequence[str]) -> NDArray[np.int64]:
         """Return a number for the unit in each cell, NONE where there is none."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from forecast.config.data import Data
+from forecast.data.checks.reading import reading_findings
 from forecast.data.tables import read_tables
 from forecast.data.tables.number_hints import number_hint
 from forecast.data.tables.text_values import Markers, Spelling, to_numbers
@@ -221,3 +222,22 @@ def test_a_row_of_values_holds_one_unit(tmp_path):
     assert read(tmp_path, rows.format(3), **settings)[1] == {"a": [1, 2, 3], "b": [1, 2, 3]}
     with pytest.raises(DataError, match="a second unit"):
         read(tmp_path, rows.format(3).replace("3 kW", "3 MW"), **settings)
+
+
+def test_numbers_without_a_unit_beside_some_with_one_are_told(tmp_path):
+    """Half as 50 %, half as 0.5 would be read as they stand."""
+    rows = [f"{at},{'50 %' if k % 2 else '0.5'}" for k, at in enumerate(HOURS)]
+    reader, found, _ = read(tmp_path, "ds,y\n" + "\n".join(rows), csv={"units": ["%"]})
+    assert sorted(set(found["series"])) == [0.5, 50.0]
+    notes = reader.notes
+    assert (notes.bare["y"].count, notes.with_unit["y"].count) == (48, 48)
+    assert notes.bare["y"].first.endswith("line 2")
+    [told] = [
+        finding.message
+        for finding in reading_findings(notes, Data(source="t.csv", frequency="1h"), readings=96)
+        if finding.code == "units"
+    ]
+    assert told == (
+        "48 numbers without a unit beside 48 with one (the first: t.csv: line 3): all are read "
+        "alike, nothing is converted"
+    )

@@ -139,6 +139,7 @@ REFUSED = {
     "names of months": (table(time="%d %b %Y %H:%M"), '"%d %b %Y %H:%M"'),
     "a zone behind": (table(time="%Y-%m-%d %H:%M EST"), "write an offset"),
     "JSON": ("\n".join(json.dumps({"ds": "2024-01-01", "y": v}) for v in WAVE), "JSON"),
+    "Feather": ("ARROW1\0\0\ufffd\ufffd" + "x" * 200, "Feather"),
     "a page": ("<!DOCTYPE html><html><body>Log in</body></html>", "HTML"),
     "times as columns": (
         "id," + ",".join(f"{t:%Y-%m-%d %H:%M}" for t in TIMES) + "\na" + ",1" * 240,

@@ -121,3 +121,29 @@ def test_scored_forecasts_go_when_asked_and_their_scores_stay(site, capsys):
 def test_a_time_that_is_none_is_refused(site, capsys):
     assert main(["clean", "run.yaml", "--forecasts-before", "last year"]) == 2
     assert "--forecasts-before 'last year'" in capsys.readouterr().err
+
+
+def test_unfinished_forecasts_go_but_not_the_only_copy_of_published_ones(site, capsys):
+    """Between two renames a published cutoff lies among the unfinished ones."""
+    staging = Path("forecasts/plant/.staging")
+    cutoff = min(Path("forecasts/plant").glob("cutoff=*"))
+    content = {path.name: path.read_bytes() for path in cutoff.iterdir()}
+    staging.mkdir(exist_ok=True)
+    cutoff.rename(staging / f"{cutoff.name}.0123456789ab.old")
+    half = staging / "cutoff=2024-01-19T00-00Z.0123456789ab"
+    half.mkdir()
+    (half / ".part-00000.tmp").write_bytes(b"0" * 2000)
+    (half / "mine.txt").write_text("mine")
+    (staging / "mine.txt").write_text("mine")
+    capsys.readouterr()
+    assert main(["clean", "run.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert next(line.split()[2:5] for line in told.splitlines() if line.startswith("unfin")) == [
+        "1",
+        "2",
+        "kB",
+    ]
+    assert main(["clean", "run.yaml", "--yes"]) == 0
+    assert {path.name: path.read_bytes() for path in cutoff.iterdir()} == content
+    assert not (half / ".part-00000.tmp").exists()
+    assert (half / "mine.txt").read_text() == (staging / "mine.txt").read_text() == "mine"

@@ -181,7 +181,14 @@ def test_train_killed_on_its_last_steps_makes_one_version(
     assert champion_before(config, champion.number) == before
     assert alias_version(config, CHALLENGER) is None
     assert list(Path(".forecast/plant/checkpoints").iterdir()) == []
-    assert main(["promote", "run.yaml", "--rollback"]) == 0
+    kill_at(
+        monkeypatch, "pipelines.jobs.promote._say_rolled_back", "promote", "run.yaml", "--rollback"
+    )
+    assert alias_version(config, CHAMPION).number == before
+    assert main(["promote", "run.yaml", "--rollback"]) == 0  # completed: it goes back no further
+    assert alias_version(config, CHAMPION).number == before
+    assert not Path(".forecast/plant/rollback.json").exists()
+    assert main(["promote", "run.yaml", "--rollback"]) == 4  # which this version replaced none for
     _, states = metrics("train")
     assert "RUNNING" not in states
 
