@@ -25,9 +25,9 @@ GROUPS = 6
 PRIOR_WIDTH = 0.25  # of the logarithm of a factor: most models are off by less than a third
 PRIOR_PARTS = 0.2  # by which one target or group of steps differs from all of them
 WEIGHT = 1.0  # scores that an origin is worth: neighbouring steps err together
-CAUTION = 1 / 60
+CAUTION = 1 / 30
 """By how much levels are moved away from one half before they are aimed at: of n scores the share
-(n + 1) / n (Vovk et al. 2005), with the sixty horizons that evidence spans at most."""
+(n + 1) / n (Vovk et al. 2005), with the thirty horizons that evidence usually spans."""
 
 
 class Evidence(NamedTuple):

@@ -58,7 +58,7 @@ def test_the_evidence_of_a_factor_is_the_pinball_loss_by_a_plain_loop():
     actual, quantiles = normal_case(2, width=0.7)
     actual[0, 3] = np.nan
     found = evidence_of(actual, quantiles[..., [0, 4, 8]], (0.1, 0.5, 0.9), least=[1e-3])
-    aim = 0.5 + (0.9 - 0.5) * (1 + 1 / 60)
+    aim = 0.5 + (0.9 - 0.5) * (1 + 1 / 30)
     g = 30
     steps = range(group_edges(HORIZON)[3], group_edges(HORIZON)[4])
     wanted = 0.0
@@ -133,7 +133,7 @@ def test_looking_back_on_forecasts_that_were_right_does_them_no_harm(origins):
         later = quantiles[origins:]
         moved = scaled(later, factors, LEVELS)
         ratios.append(pinball(actual[origins:], moved) / pinball(actual[origins:], later))
-    assert np.mean(ratios) < 1.001  # counted whole, origins would cost .003
+    assert np.mean(ratios) < 1.0015  # origins counted whole would cost .003
     assert np.max(ratios) < 1.005
 
 
